@@ -1,0 +1,85 @@
+"""Every error Fleawatch raises on purpose, in one tree.
+
+    FleawatchError
+    ├── BadEvent          a fact was malformed; carries every problem found
+    ├── BadConfig         a configuration was refused; carries every problem found
+    ├── SourceError       a reading failed; carries the reason and what it means for the poller
+    ├── StoreError        the store could not commit or read
+    └── CatalogError      the catalog contradicts itself
+
+An error says what was wrong ("was", never "got"), where, and what to do about it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class FleawatchError(Exception):
+    """Root of every error raised on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a document.
+
+    Attributes:
+        where: dotted path to the field, `""` for the whole document.
+        what: what was found and why it is refused.
+        remedy: what to write instead.
+    """
+
+    where: str
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        return f"{place}{self.what}. {self.remedy}" if self.remedy else f"{place}{self.what}."
+
+
+class _ProblemsError(FleawatchError):
+    """An error that lists everything wrong at once, so that nobody mends a file one line at a time."""
+
+    def __init__(self, title: str, problems: tuple[Problem, ...]) -> None:
+        super().__init__(title, problems)
+        self.title = title
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join([self.title, *(f"  - {problem}" for problem in self.problems)])
+
+
+class BadEvent(_ProblemsError):
+    """A fact was refused at the door; `problems` holds every complaint about it."""
+
+
+class BadConfig(_ProblemsError):
+    """A configuration was refused; `problems` holds every complaint about it."""
+
+
+class SourceError(FleawatchError):
+    """A reading failed.
+
+    Attributes:
+        reason: bounded word for metrics and states (`timeout`, `network`, `rate_limited`, `unauthorized`,
+            `http_5xx`, `http_4xx`, `invalid_body`, `schema`, `upstream`).
+        status_code: HTTP status, or None when no answer came.
+        retry_after: seconds to wait before the next try as the server asked, or None.
+    """
+
+    def __init__(
+        self, reason: str, message: str, *, status_code: int | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.status_code = status_code
+        self.retry_after = retry_after
+
+
+class StoreError(FleawatchError):
+    """The store could not commit or read; the message names the file or server and the remedy."""
+
+
+class CatalogError(FleawatchError):
+    """The catalog contradicts itself; raised while it is assembled, never while the service runs."""

@@ -1,0 +1,50 @@
+"""Two reports of one fact become one: the platform decides money, the agent adds what only it knows.
+
+A second report never adds to a count. When it knows something new (a strategy, an expected price, a latency), the
+fact is amended: what the first version booked under the old properties moves to the new ones.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+import msgspec
+
+from fleawatch.events.base import Event
+from fleawatch.events.play import BetSettled, ParlaySettled
+from fleawatch.events.trading import OrderFilled, PositionClosed
+
+Amendable = BetSettled | ParlaySettled | OrderFilled | PositionClosed
+"""Facts that both the platform and the agent report."""
+
+AMENDABLE: Final = (BetSettled, ParlaySettled, OrderFilled, PositionClosed)
+
+_MONEY: Final = frozenset({"stake", "payout", "notional_usd", "price", "fee_usd", "realized_pnl_usd"})
+
+
+class Amended(Event, frozen=True, kw_only=True):
+    """A booked fact is now known better. `before` and `after` are the same fact; their money is equal."""
+
+    before: Amendable
+    after: Amendable
+
+
+_Fact = TypeVar("_Fact", BetSettled, ParlaySettled, OrderFilled, PositionClosed)
+
+
+def merge(booked: _Fact, report: _Fact) -> _Fact:
+    """The booked fact with every property that it lacked and the report has.
+
+    Money and identity stay as they were booked. Returns `booked` itself when the report adds nothing.
+
+    Raises:
+        ValueError: the two are not the same fact.
+    """
+    if booked.fact_id != report.fact_id:
+        raise ValueError(f"the report was of {report.fact_id}; only reports of one fact merge, here {booked.fact_id}")
+    news = {
+        name: getattr(report, name)
+        for name in booked.__struct_fields__
+        if name not in _MONEY and getattr(booked, name) is None and getattr(report, name) is not None
+    }
+    return msgspec.structs.replace(booked, **news) if news else booked

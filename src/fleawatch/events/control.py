@@ -1,0 +1,131 @@
+"""What people and guards decide: limits, leases, halts and their proof, resumes, acknowledgements, silences, delivery."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from fleawatch.events.base import Amount, Count, Event, Seconds, Time
+
+HaltMode = Literal["reduce", "halt", "freeze_payments", "flatten"]
+HaltScope = Literal["agent", "strategy", "fleet"]
+GateState = Literal["active", "reducing", "halted"]
+
+
+class LimitsInForce(Event, frozen=True, kw_only=True):
+    """The limits an agent says it enforces, by name, in the units of the catalog."""
+
+    limits: dict[str, float]
+    epoch: Count = 0
+
+
+class LeaseGranted(Event, frozen=True, kw_only=True):
+    """The service let the agent trade until `expires_at`, from these baselines.
+
+    Attributes:
+        epoch: rises with every halt and resume; an order carries the epoch that let it through.
+        peak_nav, day_start_equity: baselines of the guard.
+    """
+
+    epoch: Count
+    expires_at: Time
+    state: GateState
+    peak_nav: float | None = None
+    day_start_equity: Amount | None = None
+    limits: dict[str, float] = msgspec.field(default_factory=dict)
+
+
+class GateChanged(Event, frozen=True, kw_only=True):
+    """An agent's gate moved from one state to another, for a bounded reason."""
+
+    before: GateState
+    after: GateState
+    reason: str
+
+
+class HaltOrdered(Event, frozen=True, kw_only=True):
+    """Somebody or some rule ordered a halt. `reason` is bounded, `actor` a rule's or person's name."""
+
+    halt_id: str
+    mode: HaltMode
+    scope: HaltScope
+    target: str
+    reason: str
+    actor: str
+    note: str = ""
+
+
+class HaltDelivered(Event, frozen=True, kw_only=True):
+    """The order of a halt reached the agent's side by `path` (`gate`, `process`, `platform`)."""
+
+    halt_id: str
+    path: str
+
+
+class HaltAcknowledged(Event, frozen=True, kw_only=True):
+    """The agent said that it stopped: its word, no proof."""
+
+    halt_id: str
+
+
+class HaltConfirmed(Event, frozen=True, kw_only=True):
+    """The platform's own facts show no order after the halt. `last_order_at` is the last one seen, None if there is none."""
+
+    halt_id: str
+    last_order_at: Time | None = None
+
+
+class Resumed(Event, frozen=True, kw_only=True):
+    """An explicit act let an agent trade again. `rebase` sets a new baseline for the guard only."""
+
+    halt_id: str
+    actor: str
+    reason: str
+    rebase: bool = False
+    ramp_s: Seconds = 0.0
+    baseline_nav: float | None = None
+
+
+class AlertAcknowledged(Event, frozen=True, kw_only=True):
+    """A person took an alert."""
+
+    fingerprint: str
+    actor: str
+    note: str = ""
+
+
+class Silenced(Event, frozen=True, kw_only=True):
+    """Alerts that match are not delivered until `ends_at`; `matchers` are label = value."""
+
+    silence_id: str
+    matchers: dict[str, str]
+    starts_at: Time
+    ends_at: Time
+    author: str
+    comment: str
+
+
+class ConfigChanged(Event, frozen=True, kw_only=True):
+    """The configuration in force changed; values of secrets are never part of it."""
+
+    actor: str
+    digest: str
+    changed: tuple[str, ...] = ()
+
+
+class Delivered(Event, frozen=True, kw_only=True):
+    """An attempt to deliver a notification ended.
+
+    Attributes:
+        delivery_id: idempotency key of the notification on this channel.
+        status: `ok`, `retry`, `failed` or `suppressed`.
+        receipt: the channel's own id of the accepted message.
+    """
+
+    delivery_id: str
+    channel: str
+    status: Literal["ok", "retry", "failed", "suppressed"]
+    status_code: Count | None = None
+    receipt: str = ""
+    reason: str = ""

@@ -1,0 +1,141 @@
+"""What an agent does apart from its money: health, heartbeat, calls, signals, decisions, spans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from fleawatch.catalog.declare import COMPUTE, LATENCY
+from fleawatch.catalog.labels import (
+    CHECK,
+    COMPONENT,
+    CYCLE_RESULT,
+    ENDPOINT,
+    MODEL_VERSION,
+    SIGNAL_ACTION,
+    SIGNAL_RESULT,
+    SPAN_NAME,
+    STATUS_API,
+    STATUS_CODE,
+    STRATEGY,
+)
+from fleawatch.events import (
+    AgentError,
+    ApiCall,
+    ClockRead,
+    DecisionCycle,
+    Event,
+    HealthRead,
+    Heartbeat,
+    SignalComputed,
+    SlowSpan,
+    SpanErrors,
+    StrategySwitched,
+)
+from fleawatch.flow.state import AgentState, FleetState, Happening
+from fleawatch.flow.words import word
+
+_FAILED_FROM: Final = 400
+
+
+def health(_: FleetState, agent: AgentState, event: HealthRead) -> None:
+    """An agent's own health page: its word on checks and activity; its word on money is kept for comparison only."""
+    known = agent.health
+    known.up = event.up
+    if not event.up:
+        known.checks = {}
+        return
+    known.checks = {word(agent, CHECK, check.name): check.ok for check in event.checks}
+    if event.last_action_at is not None:
+        known.last_action_at = event.last_action_at
+    known.memory_ratio, known.cpu_ratio = event.memory_ratio, event.cpu_ratio
+    known.balance_usd = None if event.balance_usd is None else float(event.balance_usd)
+    known.pnl_24h_usd, known.open_positions = event.pnl_24h_usd, event.open_positions
+
+
+def heartbeat(_: FleetState, agent: AgentState, event: Heartbeat) -> None:
+    """The process lives."""
+    agent.health.up = True
+    if event.last_action_at is not None:
+        agent.health.last_action_at = event.last_action_at
+
+
+def api_call(_: FleetState, agent: AgentState, event: ApiCall) -> None:
+    """An attempt to call the platform: counted, and counted again as an error when it failed or had no answer."""
+    endpoint, code = word(agent, ENDPOINT, event.endpoint), word(agent, STATUS_CODE, event.status_code)
+    answered = code.isdigit()
+    failed = not answered or int(code) >= _FAILED_FROM
+    agent.tallies.add("pf_api_requests_total", (endpoint, event.method, code, "error" if failed else "ok"))
+    if failed:
+        agent.tallies.add("pf_api_errors_total", (endpoint, code))
+    status = f"{code[0]}xx" if answered else word(agent, STATUS_API, code)
+    agent.tallies.observe(
+        "pf_api_request_duration_seconds", (endpoint, event.method, status), LATENCY, event.duration_s
+    )
+
+
+def signal(_: FleetState, agent: AgentState, event: SignalComputed) -> None:
+    """A strategy computed a signal."""
+    strategy = word(agent, STRATEGY, event.strategy)
+    agent.tallies.add(
+        "pf_signals_total",
+        (strategy, word(agent, SIGNAL_ACTION, event.action), word(agent, SIGNAL_RESULT, event.result)),
+    )
+    agent.tallies.observe(
+        "pf_signal_compute_duration_seconds",
+        (strategy, word(agent, MODEL_VERSION, event.model_version)),
+        COMPUTE,
+        event.duration_s,
+    )
+
+
+def cycle(_: FleetState, agent: AgentState, event: DecisionCycle) -> None:
+    """A decision cycle ended."""
+    labels = (word(agent, CYCLE_RESULT, event.result),)
+    agent.tallies.observe("pf_decision_cycle_duration_seconds", labels, LATENCY, event.duration_s)
+    agent.health.last_action_at = max(agent.health.last_action_at or 0.0, event.at)
+
+
+def error(_: FleetState, agent: AgentState, event: AgentError) -> None:
+    """A component of the agent failed."""
+    agent.tallies.add("pf_agent_errors_total", (word(agent, COMPONENT, event.component),))
+
+
+def switched(fleet: FleetState, agent: AgentState, event: StrategySwitched) -> None:
+    """The agent changed its strategy; what it does from now on belongs to the new one."""
+    agent.profile.strategy = event.after
+    fleet.happened.append(
+        Happening(
+            what="strategy_switch", agent_id=agent.agent_id, at=event.at, subject=event.after, reason=event.reason
+        )
+    )
+
+
+def slow_span(_: FleetState, agent: AgentState, event: SlowSpan) -> None:
+    """A span was slower than its threshold."""
+    agent.tallies.add("pf_slow_spans_total", (word(agent, SPAN_NAME, event.span_name),))
+
+
+def span_errors(_: FleetState, agent: AgentState, event: SpanErrors) -> None:
+    """The error ratio of the last spans of one name."""
+    if event.samples:
+        agent.span_errors[word(agent, SPAN_NAME, event.span_name)] = event.errors / event.samples
+
+
+def clock(_: FleetState, agent: AgentState, event: ClockRead) -> None:
+    """The agent's clock against ours."""
+    agent.health.clock_offset_s = event.offset_s
+
+
+HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {
+    HealthRead: health,
+    Heartbeat: heartbeat,
+    ApiCall: api_call,
+    SignalComputed: signal,
+    DecisionCycle: cycle,
+    AgentError: error,
+    StrategySwitched: switched,
+    SlowSpan: slow_span,
+    SpanErrors: span_errors,
+    ClockRead: clock,
+}

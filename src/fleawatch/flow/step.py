@@ -1,0 +1,47 @@
+"""The belt: one deterministic, synchronous function that advances the fleet by one fact.
+
+    fold -> evaluate -> advance -> route -> halt, and project beside them
+
+Same inputs, same outputs; no clock, no I/O. Live, replay and backtest differ only in who calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fleawatch.events import Event
+from fleawatch.flow.fold import fold
+from fleawatch.flow.history import History
+from fleawatch.flow.judge import advance, evaluate, halt, route
+from fleawatch.flow.outputs import Output
+from fleawatch.flow.policy import Policy
+from fleawatch.flow.project import project
+from fleawatch.flow.state import FleetState
+from fleawatch.risk.performance import Performance
+
+
+def empty_fleet() -> FleetState:
+    """The state before the first fact."""
+    return FleetState(performance=Performance(), history=History())
+
+
+def step(state: FleetState, event: Event, policy: Policy) -> tuple[FleetState, tuple[Output, ...]]:
+    """Advance the fleet by one fact.
+
+    `state` is changed in place by `fold`, its only owner, and returned. Outputs are in the order in which they are to
+    be acted on.
+    """
+    state = fold(state, event)
+    verdicts = evaluate(state, event, policy.alerts)
+    state, changes = advance(state, verdicts, event.at)
+    state, deliveries = route(state, changes)
+    return state, (*project(state, event), *changes, *deliveries, *halt(state, changes))
+
+
+def run(state: FleetState, events: Iterable[Event], policy: Policy) -> tuple[FleetState, list[Output]]:
+    """Fold many facts: replay is this loop."""
+    outputs: list[Output] = []
+    for event in events:
+        state, new = step(state, event, policy)
+        outputs += new
+    return state, outputs

@@ -1,0 +1,157 @@
+"""What the belt's surroundings promise: sources bring facts, sinks carry telemetry away, the store remembers.
+
+A port says what is promised about ordering, retries and threads. Twins of one port pass one contract suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from fleawatch.events import AgentDeclared, AnyEvent, Event, LedgerEntry
+from fleawatch.flow.outputs import AnyOutput, Output
+from fleawatch.flow.state import AgentState
+
+
+class StoredFact(NamedTuple):
+    """A recorded fact and its place in the order of recording, counted from 1."""
+
+    seq: int
+    event: AnyEvent
+
+
+class Claimed(NamedTuple):
+    """An output that this process, and no other, is to act on. `attempts` counts this one."""
+
+    id: int
+    output: AnyOutput
+    attempts: int
+
+
+class Snapshot(NamedTuple):
+    """The state after fact number `seq`: one opaque body a scope (an agent id, or `""` for the fleet's own part)."""
+
+    seq: int
+    bodies: Mapping[str, bytes]
+
+
+class Store(Protocol):
+    """The memory of a service. Synchronous; called from one thread. Every method raises `StoreError` when it fails."""
+
+    def commit(self, facts: Sequence[Event], outputs: Sequence[Output]) -> int:
+        """Record facts and what follows from them, all or nothing, in the order given.
+
+        Every fact must be new (see `known`); an output whose key is already recorded is left out.
+        Returns the number of the last recorded fact, 0 while there is none.
+        """
+        ...
+
+    def known(self, fact_ids: Iterable[str]) -> dict[str, AnyEvent]:
+        """Those of the facts that are already recorded, as they are booked now, with amendments, by id."""
+        ...
+
+    def facts(  # noqa: PLR0913 - a query has as many filters as its readers need, all by name
+        self,
+        *,
+        after: int = 0,
+        limit: int = 1_000,
+        agent_id: str | None = None,
+        kinds: Sequence[str] | None = None,
+        newest_first: bool = False,
+        before: int | None = None,
+    ) -> list[StoredFact]:
+        """Recorded facts in order of recording: `after < seq` (and `seq < before`), at most `limit`."""
+        ...
+
+    def ledger(self, agent_id: str, *, service: str | None = None, limit: int = 1_000) -> list[LedgerEntry]:
+        """The newest `limit` ledger rows of an agent, in ledger order (service, then position)."""
+        ...
+
+    def agents(self) -> list[AgentDeclared]:
+        """The agents that are declared and not retired, with their newest declaration, by id."""
+        ...
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Replace the snapshot, all or nothing."""
+        ...
+
+    def snapshot(self) -> Snapshot | None:
+        """The saved snapshot, or None before the first."""
+        ...
+
+    def claim(self, *, now: float, limit: int, lease_s: float) -> list[Claimed]:
+        """Take up to `limit` outputs that are due, oldest first; nobody else gets them for `lease_s` seconds."""
+        ...
+
+    def finish(self, output_id: int, *, now: float) -> None:
+        """The output was acted on; it will not be claimed again."""
+        ...
+
+    def fail(self, output_id: int, *, now: float, error: str, retry_at: float | None) -> None:
+        """The action failed. It is due again at `retry_at`; with None it is dead and stays visible as such."""
+        ...
+
+    def pending(self) -> int:
+        """How many outputs are neither finished nor dead."""
+        ...
+
+    def prune(self, *, before: float, kinds: Sequence[str]) -> int:
+        """Forget facts of these kinds seen before that time, and finished outputs of that age; how many facts went.
+
+        Facts after the snapshot stay whatever their age: without them a restart would not come back to the same state.
+        """
+        ...
+
+    def close(self) -> None:
+        """Write what is buffered and let go of files and connections. May be called twice."""
+        ...
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What one reading of one source brought.
+
+    Attributes:
+        facts: in the order in which they are to be booked.
+        duration_s: how long it took in real seconds.
+    """
+
+    facts: tuple[Event, ...]
+    duration_s: float = 0.0
+
+
+class Source(Protocol):
+    """Reads one agent at one service. Only GET. Never called again before its last call returned.
+
+    Attributes:
+        agent_id: whom it reads.
+        collector: bounded name for metrics (`casino`, `trading` ...).
+    """
+
+    agent_id: str
+    collector: str
+
+    async def read(self, known: AgentState | None, now: float) -> Sequence[Event]:
+        """Facts since what is `known`, at the time `now`. Repeating a fact is harmless, leaving one out is not.
+
+        Raises:
+            SourceError: the reading failed; nothing of it is booked, and it is tried again later.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class Sink(Protocol):
+    """Carries outputs away. `emit` may block; it is called outside the belt and may be repeated for one key."""
+
+    def emit(self, output: AnyOutput) -> None:
+        """Act on one output. Raises when it was not accepted."""
+        ...
+
+    def close(self) -> None:
+        """Flush what is buffered."""
+        ...
