@@ -1,0 +1,1 @@
+"""FILES: the catalog as texts by path. Pure: nothing here opens, writes or sends anything."""
