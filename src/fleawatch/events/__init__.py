@@ -3,6 +3,7 @@
 from fleawatch.events.agent import (
     AgentDeclared,
     AgentError,
+    AgentIdentified,
     AgentRetired,
     ApiCall,
     Check,
@@ -83,7 +84,7 @@ from fleawatch.events.wallet import (
 
 __all__ = [
     "AMENDABLE", "KINDS", "SCHEMA_VERSION",
-    "AgentDeclared", "AgentError", "AgentRetired", "AlertAcknowledged", "Amendable", "Amended", "AnyEvent", "ApiCall",
+    "AgentDeclared", "AgentError", "AgentIdentified", "AgentRetired", "AlertAcknowledged", "Amendable", "Amended", "AnyEvent", "ApiCall",
     "BalanceRead", "BetSettled", "BonusGranted", "CapitalReported", "ChallengeOpened", "ChallengeSettled", "Check",
     "ClockRead", "CollateralMoved", "ConfigChanged", "DecisionCycle", "Delivered", "DepositCredited", "DomainBought",
     "EntryKind", "EscrowCompleted", "EscrowCreated", "EscrowDisputed", "EscrowFailed", "EscrowRefunded",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from fleawatch.events.base import Amount, Count, Event, Seconds
+from fleawatch.events.base import Amount, Count, Event, Seconds, Service
 
 
 class AgentDeclared(Event, frozen=True, kw_only=True):
@@ -25,6 +25,13 @@ class AgentDeclared(Event, frozen=True, kw_only=True):
     capital_usd: Amount | None = None
     collectors: tuple[str, ...] = ()
     trades: bool = False
+
+
+class AgentIdentified(Event, frozen=True, kw_only=True):
+    """A service told under which id it knows the agent; escrows and payments name parties by it."""
+
+    service: Service
+    platform_id: str
 
 
 class AgentRetired(Event, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import Final
 from fleawatch.events import agent, amend, base, control, escrow, play, readings, referral, trading, wallet
 
 AnyEvent = (
-    agent.AgentDeclared | agent.AgentError | agent.AgentRetired | agent.ApiCall | agent.ClockRead | agent.DecisionCycle
+    agent.AgentDeclared | agent.AgentError | agent.AgentIdentified | agent.AgentRetired | agent.ApiCall | agent.ClockRead | agent.DecisionCycle
     | agent.HealthRead | agent.Heartbeat | agent.SignalComputed | agent.SlowSpan | agent.SpanErrors | agent.StrategySwitched
     | amend.Amended
     | control.AlertAcknowledged | control.ConfigChanged | control.Delivered | control.GateChanged

@@ -215,6 +215,7 @@ class Profile(msgspec.Struct):
     """What the operator declared about an agent."""
 
     strategy: str = "other"
+    declared_strategy: str = "other"
     environment: str = ""
     version: str = ""
     platform_ids: dict[str, str] = msgspec.field(default_factory=dict)
@@ -310,6 +311,7 @@ class AgentState(msgspec.Struct):
     seen_at: float = 0.0
     last_fact_at: float = 0.0
     joined_fleet: bool = False
+    declared_capital: float | None = None
 
     @property
     def partial(self) -> bool:

@@ -69,7 +69,7 @@ def refresh_awaited(agent: AgentState) -> None:
     )
 
 
-MONEY = frozenset({"casino", "escrow", "trading", "wallet", "domains"})
+MONEY = frozenset({"casino", "gateway", "escrow", "trading", "wallet", "domains"})
 """Collectors whose numbers are parts of the equity."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from fleawatch.events import AgentDeclared, AgentRetired, Event
+from fleawatch.events import AgentDeclared, AgentIdentified, AgentRetired, Event
 from fleawatch.flow.fold.equity import refresh_awaited
 from fleawatch.flow.fold.readings import refresh_unknown
 from fleawatch.flow.history import History
@@ -20,17 +20,18 @@ def declared(fleet: FleetState, event: AgentDeclared) -> None:
     agent = fleet.agents.get(event.agent_id) or _new(fleet, event.agent_id)
     agent.profile = Profile(
         strategy=event.strategy,
+        declared_strategy=event.strategy,
         environment=event.environment,
         version=event.version,
-        platform_ids=dict(event.platform_ids),
+        platform_ids=agent.profile.platform_ids,
         collectors=event.collectors,
         trades=event.trades,
         declared_at=event.at,
     )
-    casino_id = event.platform_ids.get("casino")
-    if casino_id:
-        fleet.by_platform_id[casino_id] = event.agent_id
+    for service, platform_id in event.platform_ids.items():
+        _know_as(fleet, agent, service, platform_id)
     trading = agent.trading
+    agent.declared_capital = None if event.capital_usd is None else float(event.capital_usd)
     if event.capital_usd is not None and not trading.capital_reported:
         trading.capital = float(event.capital_usd)
         agent.parts["trading"] = trading.capital + trading.net + trading.unrealized
@@ -42,6 +43,13 @@ def declared(fleet: FleetState, event: AgentDeclared) -> None:
         del agent.sources[collector]
     refresh_awaited(agent)
     refresh_unknown(agent, event.at)
+
+
+def identified(fleet: FleetState, event: AgentIdentified) -> None:
+    """A service told under which id it knows an agent of the fleet."""
+    agent = fleet.agents.get(event.agent_id) or agent_of(fleet, event)
+    if agent is not None:
+        _know_as(fleet, agent, event.service, event.platform_id)
 
 
 def retired(fleet: FleetState, event: AgentRetired) -> None:
@@ -67,6 +75,12 @@ def agent_of(fleet: FleetState, event: Event) -> AgentState | None:
     return _new(fleet, event.agent_id)
 
 
+def _know_as(fleet: FleetState, agent: AgentState, service: str, platform_id: str) -> None:
+    agent.profile.platform_ids[service] = platform_id
+    if service == "casino":
+        fleet.by_platform_id[platform_id] = agent.agent_id
+
+
 def _new(fleet: FleetState, agent_id: str) -> AgentState:
     agent = fleet.agents[agent_id] = AgentState(
         agent_id=agent_id,
@@ -78,4 +92,4 @@ def _new(fleet: FleetState, agent_id: str) -> AgentState:
     return agent
 
 
-HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {AgentDeclared: declared, AgentRetired: retired}
+HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {AgentDeclared: declared, AgentIdentified: identified, AgentRetired: retired}

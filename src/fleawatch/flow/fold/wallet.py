@@ -222,10 +222,12 @@ def earned(fleet: FleetState, agent: AgentState, event: ReferralIncome) -> None:
 
 def referral_totals(fleet: FleetState, agent: AgentState, event: ReferralTotals) -> None:
     """Lifetime referral earnings at a service: new ones are income, and what it still holds is the agent's money."""
-    earned_usd = float(event.earned_usd)
-    agent.tallies.reach("pf_referral_income_usdc_total", (event.service, "1"), earned_usd)
     for level, count in enumerate(event.referred, start=1):
         agent.referred[level] = max(agent.referred.get(level, 0), count)
+    if event.service == "casino" and not agent.self_reported:
+        return  # its payments are ledger rows, with their levels
+    earned_usd = float(event.earned_usd)
+    agent.tallies.reach("pf_referral_income_usdc_total", (event.service, "1"), earned_usd)
     known = agent.earned.get(event.service)
     if known is not None and earned_usd > known:
         gain = earned_usd - known

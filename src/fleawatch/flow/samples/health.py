@@ -1,0 +1,81 @@
+"""The agent's process as its health page and its own reports tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fleawatch.catalog import agent as words
+from fleawatch.catalog import orders
+from fleawatch.flow.samples.shape import Keyed, Value, fixed
+from fleawatch.flow.samples.view import AgentView
+from fleawatch.flow.samples.wording import environment_word, strategy_word, version_word
+from fleawatch.flow.tally import Labels
+
+_PROBE = "probe"
+
+
+def info(view: AgentView) -> Mapping[Labels, Value]:
+    """Always 1 for an agent that is watched."""
+    profile = view.agent.profile
+    labels = (
+        strategy_word(profile.strategy), environment_word(profile.environment), version_word(profile.version),
+    )  # fmt: skip
+    return {labels: 1}
+
+
+def up(view: AgentView) -> tuple[Value]:
+    """1 when it answered as a living agent, 0 when it did not; None when nobody asked lately."""
+    alive = view.agent.health.up
+    return (None if alive is None or not view.shows(_PROBE) else int(alive),)
+
+
+def checks(view: AgentView) -> Mapping[Labels, Value]:
+    """1 for each check that passed."""
+    if not view.shows(_PROBE):
+        return {}
+    return {(name,): int(ok) for name, ok in view.agent.health.checks.items()}
+
+
+def last_action(view: AgentView) -> tuple[Value]:
+    """Unix time of the newest action anybody knows of, however old."""
+    agent = view.agent
+    return (max(agent.health.last_action_at or 0.0, agent.last_fact_at) or None,)
+
+
+def clock_offset(view: AgentView) -> tuple[Value]:
+    """Seconds; positive when the agent's clock is ahead of ours."""
+    return (view.agent.health.clock_offset_s,)
+
+
+def memory(view: AgentView) -> tuple[Value]:
+    """Share of the memory the agent may use."""
+    return (view.agent.health.memory_ratio if view.shows(_PROBE) else None,)
+
+
+def cpu(view: AgentView) -> tuple[Value]:
+    """Share of the processor time the agent may use."""
+    return (view.agent.health.cpu_ratio if view.shows(_PROBE) else None,)
+
+
+def market_data_age(view: AgentView) -> tuple[Value]:
+    """Seconds since the newest price; None before the first. Never negative: a price from the future is as good as new."""
+    newest = view.agent.health.market_at
+    return (None if newest is None else max(0.0, view.at - newest),)
+
+
+def span_errors(view: AgentView) -> Mapping[Labels, Value]:
+    """Share of the latest spans of a name that failed."""
+    return {(name,): share for name, share in view.agent.span_errors.items()}
+
+
+READERS = (
+    Keyed(words.INFO, info),
+    fixed(words.UP, up),
+    Keyed(words.CHECKS, checks),
+    fixed(words.LAST_ACTION, last_action),
+    fixed(words.CLOCK_OFFSET, clock_offset),
+    fixed(words.MEMORY, memory),
+    fixed(words.CPU, cpu),
+    fixed(orders.MARKET_DATA_AGE, market_data_age),
+    Keyed(words.SPAN_ERRORS, span_errors),
+)

@@ -1,0 +1,58 @@
+"""Balances by currency and place, money that can be spent, and agents that were referred."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fleawatch.catalog import wallet as words
+from fleawatch.flow.samples.equity import add
+from fleawatch.flow.samples.shape import Keyed, Value, fixed
+from fleawatch.flow.samples.view import AgentView
+from fleawatch.flow.samples.wording import currency_word
+from fleawatch.flow.tally import Labels
+
+
+def native(view: AgentView) -> Mapping[Labels, Value]:
+    """Units of each currency by place; holdings with equal labels are added."""
+    found: dict[Labels, Value] = {}
+    for key, held in view.agent.holdings.items():
+        if view.shows(key.partition(":")[0]):
+            add(found, (currency_word(held.currency), held.wallet_type), held.amount)
+    return found
+
+
+def usd(view: AgentView) -> Mapping[Labels, Value]:
+    """USD by currency and place; None while one of the holdings that are added has no price."""
+    found: dict[Labels, Value] = {}
+    for key, held in view.agent.holdings.items():
+        if view.shows(key.partition(":")[0]):
+            add(found, (currency_word(held.currency), held.wallet_type), held.value)
+    return found
+
+
+def spendable(view: AgentView) -> tuple[Value]:
+    """USD at the casino, from which bets, payments and escrows are paid; the newer of balance and last ledger row."""
+    if not view.shows("casino"):
+        return (None,)
+    casino = view.agent.casino
+    balance, read_at = casino.read_balance, casino.read_at
+    for key, book in view.agent.books.items():
+        if key.startswith("casino:") and book.rows and (balance is None or book.at > read_at):
+            balance, read_at = book.balance, book.at
+    return (balance,)
+
+
+def referred(view: AgentView) -> list[Value]:
+    """Referred agents by level; None before a service has told."""
+    levels = view.agent.referred
+    if not levels or not view.money:
+        return [None, None, None]
+    return [levels.get(level, 0) for level in (1, 2, 3)]
+
+
+READERS = (
+    Keyed(words.NATIVE, native),
+    Keyed(words.USD, usd),
+    fixed(words.SPENDABLE, spendable),
+    fixed(words.REFERRED, referred),
+)

@@ -1,0 +1,104 @@
+"""How the watching goes: sources of each agent, collectors over all agents, keys, and the facts that came in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fleawatch.catalog import api, platform
+from fleawatch.catalog.labels import OTHER, SERVICE
+from fleawatch.flow.samples.shape import Keyed, OfFleet, Value
+from fleawatch.flow.samples.view import AgentView
+from fleawatch.flow.samples.wording import collector_word, fact_word
+from fleawatch.flow.state import FleetState
+from fleawatch.flow.tally import Labels
+
+
+def source_success(view: AgentView) -> Mapping[Labels, Value]:
+    """Unix time of the last complete reading by collector, however old."""
+    found: dict[Labels, Value] = {}
+    for name, status in view.agent.sources.items():
+        if status.read_at is not None:
+            labels = (collector_word(name),)
+            found[labels] = max(status.read_at, found.get(labels) or 0.0)
+    return found
+
+
+def source_up(view: AgentView) -> Mapping[Labels, Value]:
+    """1 when the last reading succeeded, by collector; the worst of those that share a label."""
+    found: dict[Labels, Value] = {}
+    for name, status in view.agent.sources.items():
+        labels = (collector_word(name),)
+        found[labels] = min(int(not status.reason), found.get(labels, 1) or 0)
+    return found
+
+
+def key_accepted(view: AgentView) -> Mapping[Labels, Value]:
+    """0 after a second failure in a row that is a refusal, 1 while readings work; nothing while neither is known."""
+    found: dict[Labels, Value] = {}
+    for name, status in view.agent.sources.items():
+        if name not in SERVICE.values:
+            continue
+        if status.reason == "unauthorized" and status.failing_since is not None:
+            if status.tried_at > status.failing_since:
+                found[name,] = 0
+        elif not status.reason and name in view.usable:
+            found[name,] = 1
+    return found
+
+
+def collector_success(fleet: FleetState, _: float) -> Mapping[Labels, Value]:
+    """Unix time of the newest complete reading of any agent, by collector."""
+    newest: dict[str, float] = {}
+    for agent in fleet.agents.values():
+        for name, status in agent.sources.items():
+            if status.read_at is not None and status.read_at > newest.get(name, -1.0):
+                newest[name] = status.read_at
+    found: dict[Labels, Value] = {}
+    for name, at in newest.items():
+        labels = (collector_word(name),)
+        found[labels] = max(at, found.get(labels) or 0.0)
+    return found
+
+
+def facts(fleet: FleetState, _: float) -> Mapping[Labels, Value]:
+    """Facts that were folded, by kind."""
+    found: dict[Labels, Value] = {}
+    for kind, count in fleet.facts.items():
+        labels = (fact_word(kind),)
+        found[labels] = (found.get(labels) or 0) + count
+    return found
+
+
+def duplicates(fleet: FleetState, _: float) -> Mapping[Labels, Value]:
+    """Facts that were known already: those the intake left out, and ledger rows that were booked before."""
+    return {(): fleet.ignored.get("duplicate", 0) + fleet.ignored.get("ledger_row_again", 0)}
+
+
+def late(fleet: FleetState, _: float) -> Mapping[Labels, Value]:
+    """Facts that were booked when they were seen."""
+    return {(): fleet.late}
+
+
+def overflow(fleet: FleetState, _: float) -> Mapping[Labels, Value]:
+    """Values that became `other`, by metric and label. Words are bounded once for all metrics of an owner: `other`."""
+    found: dict[Labels, Value] = {}
+    name = platform.OVERFLOW.name
+    for tallies in (fleet.tallies, *(agent.tallies for agent in fleet.agents.values())):
+        for labels, count in tallies.counters.get(name, {}).items():
+            whole = labels if len(labels) == len(platform.OVERFLOW.labels) else (OTHER, labels[-1])
+            found[whole] = (found.get(whole) or 0.0) + count
+    return found
+
+
+READERS = (
+    Keyed(platform.SOURCE_SUCCESS, source_success),
+    Keyed(platform.SOURCE_UP, source_up),
+    Keyed(api.KEY_ACCEPTED, key_accepted),
+)
+FLEET_READERS = (
+    OfFleet(platform.COLLECTOR_SUCCESS, collector_success),
+    OfFleet(platform.FACTS, facts),
+    OfFleet(platform.DUPLICATES, duplicates),
+    OfFleet(platform.LATE, late),
+    OfFleet(platform.OVERFLOW, overflow),
+)

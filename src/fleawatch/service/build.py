@@ -1,0 +1,73 @@
+"""The composition root: from a configuration and a clock to a service, with every part named once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from fleawatch.catalog.fleet import CATALOG
+from fleawatch.clock import Clock, SystemClock
+from fleawatch.ports import Sink
+from fleawatch.service.config import Config
+from fleawatch.service.load import secret
+from fleawatch.service.service import Service
+from fleawatch.sinks.jsonlog import JsonLog
+from fleawatch.sinks.prometheus import Exposition
+from fleawatch.sources.build import AgentKeys, Platform
+from fleawatch.sources.http import open_session
+from fleawatch.store import open_store
+
+
+def build(
+    config: Config, *, clock: Clock | None = None, store: str | None = None, sinks: Sequence[Sink] | None = None
+) -> Service:
+    """A service that is ready to start.
+
+    Args:
+        config: as loaded; its keys are read here.
+        clock: where time comes from; the machine's own when None.
+        store: address of the store; the configured directory when None.
+        sinks: where outputs go; JSON lines on standard output when None.
+
+    Raises:
+        BadConfig: a key is not where the configuration says.
+    """
+    running = clock or SystemClock()
+    return Service(
+        config,
+        running,
+        open_store=lambda: open_store(store or str(config.store.path)),
+        open_platform=lambda: platform_of(config, running),
+        agents=keys_of(config),
+        exposition=Exposition(CATALOG, aliases=frozenset(config.listen.metric_aliases)),
+        sinks=(JsonLog(sys.stdout),) if sinks is None else sinks,
+    )
+
+
+def keys_of(config: Config) -> list[AgentKeys]:
+    """The agents of a configuration with their keys.
+
+    Raises:
+        BadConfig: a key is not where the configuration says.
+    """
+    return [
+        AgentKeys(
+            agent_id=agent.id,
+            keys={service: secret(place) for service, place in agent.keys.items()},
+            addresses=agent.addresses,
+            health_url=agent.health_url or "",
+        )
+        for agent in config.agents
+    ]
+
+
+def platform_of(config: Config, clock: Clock) -> Platform:
+    """The platform's addresses with an open session; call it inside a running event loop."""
+    bases = config.platform.bases.model_dump()
+    if config.platform.layout == "gateway":
+        bases = {"gateway": bases["gateway"]}
+    else:
+        del bases["gateway"]
+    return Platform(
+        bases=bases, session=open_session(config.collect.concurrency), clock=clock, deadline_s=config.collect.timeout_s
+    )

@@ -1,0 +1,76 @@
+"""The fleet of a configuration as facts: who is declared anew, whose properties changed, who is no longer watched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from fleawatch.events import AgentDeclared, AgentRetired, Event, fact_id
+from fleawatch.flow.state import AgentState, FleetState
+from fleawatch.service.config import Agent, Config
+
+SOURCE: Final = "config"
+
+
+def declarations(config: Config, collectors: Mapping[str, Sequence[str]], state: FleetState, now: float) -> list[Event]:
+    """Facts that bring the state's fleet to the configured one. Empty when it is there already.
+
+    Args:
+        config: the configuration in force.
+        collectors: names of the sources that read each agent.
+        state: what is known now.
+        now: when the facts are said to have happened.
+    """
+    events: list[Event] = []
+    for agent in config.agents:
+        fact = _declared(agent, tuple(collectors.get(agent.id, ())), now)
+        known = state.agents.get(agent.id)
+        if known is None or _properties(fact) != _known_properties(known):
+            events.append(fact)
+    configured = {agent.id for agent in config.agents}
+    gone = [name for name, known in state.agents.items() if name not in configured and known.profile.declared_at]
+    events += (
+        AgentRetired(
+            fact_id=fact_id("config", "agent_retired", f"{name}:{now:.3f}"),
+            agent_id=name,
+            at=now,
+            seen_at=now,
+            source=SOURCE,
+        )
+        for name in gone
+    )
+    return events
+
+
+def _declared(agent: Agent, collectors: tuple[str, ...], now: float) -> AgentDeclared:
+    return AgentDeclared(
+        fact_id=fact_id("config", "agent_declared", f"{agent.id}:{now:.3f}"),
+        agent_id=agent.id,
+        at=now,
+        seen_at=now,
+        source=SOURCE,
+        strategy=agent.strategy,
+        environment=agent.environment,
+        version=agent.version,
+        capital_usd=agent.capital_usd,
+        collectors=collectors,
+        trades="trading" in agent.keys,
+    )
+
+
+def _properties(fact: AgentDeclared) -> tuple[object, ...]:
+    capital = None if fact.capital_usd is None else float(fact.capital_usd)
+    return (fact.strategy, fact.environment, fact.version, fact.collectors, fact.trades, capital)
+
+
+def _known_properties(known: AgentState) -> tuple[object, ...]:
+    profile = known.profile
+    capital = known.declared_capital
+    return (
+        profile.declared_strategy,
+        profile.environment,
+        profile.version,
+        profile.collectors,
+        profile.trades,
+        capital,
+    )

@@ -1,0 +1,217 @@
+"""The shell around the belt: it books facts, commits them with what follows, and keeps the state.
+
+One task at a time advances the state; a batch is deduplicated against the store, folded, and committed in one
+transaction. When the store cannot commit, the batch waits and is tried again: nothing is booked behind it, nothing is
+lost, and readiness says why. The store is used from one thread of its own, so that no disk holds up the page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from fleawatch.clock import Clock
+from fleawatch.errors import BadEvent, StoreError
+from fleawatch.events import AMENDABLE, Amended, AnyEvent, Event, Tick, check, fact_id, merge
+from fleawatch.flow.outputs import Output
+from fleawatch.flow.policy import Policy
+from fleawatch.flow.snapshot import freeze, thaw
+from fleawatch.flow.state import AgentState, FleetState
+from fleawatch.flow.step import empty_fleet, step
+from fleawatch.ports import Snapshot, Store
+
+log = logging.getLogger("fleawatch.monitor")
+
+RETRY_FIRST_S: Final = 0.5
+RETRY_MOST_S: Final = 30.0
+REPLAY_PAGE: Final = 2_000
+
+T = TypeVar("T")
+
+
+class Monitor:
+    """Owns the state of the fleet and the store it is kept in.
+
+    Attributes:
+        state: everything known; changed only inside `book`.
+        store_error: why the store cannot commit now, empty while it can.
+        version: rises with every booked batch.
+        seq: number of the last recorded fact.
+        refused: facts refused at the door since the start.
+    """
+
+    def __init__(self, open_store: Callable[[], Store], clock: Clock, policy: Policy | None = None) -> None:
+        self._open_store = open_store
+        self._store: Store | None = None
+        self.clock = clock
+        self.policy = policy or Policy()
+        self.state: FleetState = empty_fleet()
+        self.store_error = ""
+        self.version = 0
+        self.seq = 0
+        self.refused = 0
+        self.duplicates = 0
+        self._booking = asyncio.Lock()
+        self._changed = asyncio.Event()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fleawatch-store")
+
+    @property
+    def store(self) -> Store:
+        """The open store; for use inside `in_store` only.
+
+        Raises:
+            RuntimeError: before `recover`.
+        """
+        if self._store is None:
+            raise RuntimeError("the store was not open; call recover() first")
+        return self._store
+
+    async def recover(self) -> int:
+        """Open the store and come back to the state of its last fact; how many facts were folded after the snapshot.
+
+        Raises:
+            StoreError: the snapshot is of another release's shape, or the store cannot be read.
+        """
+        self._store = await self.in_store(self._open_store)
+        snapshot = await self.in_store(self.store.snapshot)
+        if snapshot is not None:
+            try:
+                self.state = thaw(snapshot.bodies)
+            except ValueError as error:
+                raise StoreError(
+                    f"{error}. Remedy: start the release that wrote it, or move the state directory away."
+                ) from None
+            self.seq = snapshot.seq
+        replayed = 0
+        while page := await self.in_store(lambda: self.store.facts(after=self.seq, limit=REPLAY_PAGE)):
+            for number, event in page:
+                self.state, _ = step(self.state, event, self.policy)
+                self.seq = number
+            replayed += len(page)
+        return replayed
+
+    def known(self, agent_id: str) -> AgentState | None:
+        """What is known about an agent; for sources, which read on from there."""
+        return self.state.agents.get(agent_id)
+
+    async def book(self, events: Iterable[Event]) -> None:
+        """Record and fold new facts, in order, together with what follows from them.
+
+        A bad fact is refused and logged, the others go on. A repeated one is merged or left out. Returns when the batch
+        is committed; while the store cannot commit, it waits.
+        """
+        sound = [event for event in events if self._sound(event)]
+        if not sound:
+            return
+        async with self._booking:
+            if self._store is None:
+                return  # closed meanwhile: the next start reads it again
+            new = await self._retried(lambda: self._news(sound))
+            if not new:
+                return
+            outputs: list[Output] = []
+            for event in new:
+                self.state, followed = step(self.state, event, self.policy)
+                outputs += followed
+            self.seq = await self._retried(lambda: self.store.commit(new, outputs))
+            self.version += 1
+        self._changed.set()
+
+    async def tick(self) -> None:
+        """Let time enter the belt."""
+        now = self.clock.now()
+        await self.book(
+            [Tick(fact_id=fact_id("monitor", "tick", f"{now:.3f}"), agent_id="", at=now, seen_at=now, source="monitor")]
+        )
+
+    async def save(self) -> None:
+        """Write a snapshot of the state as of the last commit."""
+        async with self._booking:
+            snapshot = Snapshot(self.seq, freeze(self.state))
+            await self._retried(lambda: self.store.save(snapshot))
+
+    async def changed(self, within_s: float) -> bool:
+        """Wait until something was booked, at most `within_s` real seconds; whether something was."""
+        try:
+            await asyncio.wait_for(self._changed.wait(), within_s)
+        except TimeoutError:
+            return False
+        self._changed.clear()
+        return True
+
+    async def in_store(self, work: Callable[[], T]) -> T:
+        """Run `work` in the thread that owns the store."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def close(self) -> None:
+        """Close the store and its thread. May be called twice."""
+        async with self._booking:
+            store, self._store = self._store, None
+            if store is not None:
+                await self.in_store(store.close)
+        self._thread.shutdown(wait=True)
+
+    def _sound(self, event: Event) -> bool:
+        problems = check(event)
+        if not problems:
+            return True
+        self.refused += 1
+        log.warning("%s", BadEvent(f"fact {event.fact_id} was refused", problems))
+        return False
+
+    def _news(self, events: Sequence[Event]) -> list[Event]:
+        """What of a batch is not recorded yet: new facts as they are, known ones only where they add something."""
+        unique: dict[str, Event] = {}
+        for event in events:
+            if event.fact_id in unique:
+                self.duplicates += 1
+            else:
+                unique[event.fact_id] = event
+        booked = self.store.known(unique)
+        new: list[Event] = []
+        for identity, event in unique.items():
+            before = booked.get(identity)
+            if before is None:
+                new.append(event)
+                continue
+            self.duplicates += 1
+            amended = self._amended(before, event)
+            if amended is not None:
+                new.append(amended)
+        return new
+
+    def _amended(self, before: AnyEvent, event: Event) -> Amended | None:
+        if not isinstance(before, AMENDABLE) or type(before) is not type(event):
+            return None
+        after = merge(before, event)  # type: ignore[type-var]  # the line above says that both are of one amendable kind
+        if after is before:
+            return None
+        now = self.clock.now()
+        return Amended(
+            fact_id=f"amended:{event.source}:{event.fact_id}",
+            agent_id=event.agent_id,
+            at=event.at,
+            seen_at=now,
+            source=event.source,
+            before=before,
+            after=after,
+        )
+
+    async def _retried(self, work: Callable[[], T]) -> T:
+        """Do something in the store until it works; readiness tells why it does not."""
+        delay = RETRY_FIRST_S
+        while True:
+            try:
+                result = await self.in_store(work)
+            except StoreError as error:
+                if str(error) != self.store_error:
+                    log.error("the store cannot be used, trying again: %s", error)  # noqa: TRY400 - the message is the whole story
+                self.store_error = str(error)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, RETRY_MOST_S)
+                continue
+            self.store_error = ""
+            return result

@@ -1,0 +1,85 @@
+"""Performance and attribution of an agent or the fleet as plain data: what `report` and `replay` print.
+
+Every missing number is None, with its reason beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from msgspec import structs
+
+from fleawatch.flow.snapshot import freeze
+from fleawatch.flow.state import AgentState, FleetState
+from fleawatch.risk.attribution import Part
+from fleawatch.risk.performance import Performance
+from fleawatch.units import WINDOWS
+
+
+def agent_report(agent: AgentState) -> dict[str, Any]:
+    """Everything that is reported about one agent. Money in USD, ratios 0..1, times unix seconds."""
+    casino, trading = agent.casino, agent.trading
+    games = {
+        game: {"bets": bets, "wagered": wagered, "paid": paid, "net": paid - wagered}
+        for game, (bets, wagered, paid) in [*casino.games.items(), ("parlay", casino.parlay)]
+        if bets
+    }
+    return {
+        "agent_id": agent.agent_id,
+        "strategy": agent.profile.strategy,
+        "equity": agent.equity,
+        "equity_reason": "; ".join(agent.by_design.values())
+        or ("not every source was read yet" if agent.awaited else None),
+        "parts": dict(agent.parts),
+        "unknown": dict(agent.unknown),
+        "nav": agent.performance.nav.value,
+        "flows": agent.flows,
+        "pnl": {
+            "casino": casino.net,
+            "trading_realized": trading.net,
+            "trading_unrealized": trading.unrealized if trading.marked else None,
+            **agent.income,
+        },
+        "fees": trading.fees + agent.tallies.total("pf_escrow_fees_usdc_total") - agent.income.get("fees", 0.0),
+        "games": games,
+        "markets": {
+            name: {**structs.asdict(market), "net": market.gross - market.fees}
+            for name, market in trading.markets.items()
+        },
+        "residuals": {name: book.conservation.residual() for name, book in agent.books.items()},
+        "performance": performance_report(agent.performance),
+        "attribution": {
+            dimension: {key: _part(part) for key, part in agent.attribution.parts(dimension).items()}
+            for dimension in ("strategy", "market", "asset", "hour")
+        },
+    }
+
+
+def fleet_report(state: FleetState) -> dict[str, Any]:
+    """The fleet as one, and every agent of it."""
+    return {
+        "at": state.at,
+        "agents": [agent_report(agent) for _, agent in sorted(state.agents.items())],
+        "nav": state.performance.nav.value,
+        "performance": performance_report(state.performance),
+        "facts": dict(sorted(state.facts.items())),
+        "digest": digest(state),
+    }
+
+
+def performance_report(performance: Performance) -> dict[str, Any]:
+    """Every number of every window, with the reason for each that is missing."""
+    return {window: structs.asdict(performance.summary(window)) for window in WINDOWS}
+
+
+def digest(state: FleetState) -> str:
+    """SHA-256 over the whole state: equal states, and only they, have equal digests."""
+    total = hashlib.sha256()
+    for name, body in sorted(freeze(state).items()):
+        total.update(name.encode() + b"\0" + body)
+    return total.hexdigest()
+
+
+def _part(part: Part) -> dict[str, Any]:
+    return {**structs.asdict(part), "fee_drag": part.fee_drag()}

@@ -1,0 +1,60 @@
+"""STORE: what a service remembers. One port, twins in memory and in a SQLite file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from fleawatch.errors import StoreError
+from fleawatch.ports import Store
+from fleawatch.store.database import Mode
+from fleawatch.store.memory import MemoryStore
+from fleawatch.store.sqlite import SqliteStore
+
+__all__ = ["FILE_NAME", "MemoryStore", "Mode", "SqliteStore", "open_store"]
+
+FILE_NAME: Final = "fleawatch.db"
+"""Name of the database in a state directory."""
+
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+]*:")
+
+
+def open_store(url: str, *, mode: Mode = "owner") -> Store:
+    """The store that a configuration names.
+
+    Args:
+        url: `memory:`, `sqlite:PATH` for a database file, or the path of a state directory (made when it is missing),
+            in which the database is `fleawatch.db`.
+        mode: see `fleawatch.store.database.Mode`; of no meaning in memory.
+
+    Raises:
+        StoreError: the address is none of these, or the store refuses to open.
+    """
+    scheme = _SCHEME.match(url)
+    if url == "memory:":
+        return MemoryStore()
+    if url.startswith("sqlite:") and url != "sqlite:":
+        return SqliteStore(url.removeprefix("sqlite:"), mode=mode)
+    if scheme or not url:
+        raise StoreError(
+            f"the store was {url!r}. Remedy: write `memory:`, `sqlite:PATH`, or the path of a state directory."
+        )
+    return SqliteStore(_state_directory(Path(url), mode) / FILE_NAME, mode=mode)
+
+
+def _state_directory(directory: Path, mode: Mode) -> Path:
+    if mode != "owner":
+        return directory
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise StoreError(
+            f"{directory}: is a file. Remedy: write `sqlite:{directory}` for a database file, or name a directory."
+        ) from error
+    except OSError as error:
+        raise StoreError(
+            f"{directory}: could not make the state directory: {error.strerror}. "
+            "Remedy: make it by hand, writable for this user."
+        ) from error
+    return directory

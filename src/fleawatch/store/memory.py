@@ -1,0 +1,187 @@
+"""A store that lives and dies with its process: for tests, simulations and trying things out.
+
+It keeps every promise of the port but the one about restarts.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from fleawatch.errors import StoreError
+from fleawatch.events import AgentDeclared, AgentRetired, Amended, AnyEvent, Event, LedgerEntry
+from fleawatch.flow.outputs import AnyOutput, Output
+from fleawatch.ports import Claimed, Snapshot, StoredFact
+from fleawatch.store.batch import no_output, ready, ready_outputs, recorded_twice, seen_at, snapshot_ahead
+from fleawatch.store.order import in_ledger_order
+
+
+@dataclass(slots=True)
+class _Row:
+    """An output and how far it has come. `due_at` None: never claimed."""
+
+    output: AnyOutput
+    seq: int
+    created_at: float
+    due_at: float | None = None
+    attempts: int = 0
+    finished_at: float | None = None
+    failed_at: float | None = None
+    error: str | None = None
+
+
+class MemoryStore:
+    """The twin of `SqliteStore` without a file."""
+
+    def __init__(self) -> None:
+        self._facts: list[StoredFact] = []
+        self._booked: dict[str, tuple[int, AnyEvent]] = {}
+        self._agents: dict[str, AgentDeclared] = {}
+        self._outputs: dict[int, _Row] = {}
+        self._open: dict[int, _Row] = {}
+        self._keys: set[str] = set()
+        self._snapshot: Snapshot | None = None
+        self._last_seq = 0
+        self._last_output = 0
+        self._closed = False
+
+    def commit(self, facts: Sequence[Event], outputs: Sequence[Output]) -> int:
+        self._check_open()
+        batch = ready(facts)
+        news = ready_outputs(outputs)
+        twice = [fact.event.fact_id for fact in batch if fact.event.fact_id in self._booked]
+        if twice:
+            raise recorded_twice(twice)
+        for event, _ in batch:
+            self._record(event)
+        for output, _ in news:
+            if output.key not in self._keys:
+                self._keys.add(output.key)
+                self._last_output += 1
+                row = _Row(output, self._last_seq, seen_at(batch, output))
+                self._outputs[self._last_output] = self._open[self._last_output] = row
+        return self._last_seq
+
+    def _record(self, event: AnyEvent) -> None:
+        self._last_seq += 1
+        self._facts.append(StoredFact(self._last_seq, event))
+        self._booked[event.fact_id] = (self._last_seq, event)
+        if isinstance(event, Amended):
+            target = event.after.fact_id
+            if target in self._booked and target != event.fact_id:
+                self._booked[target] = (self._booked[target][0], event.after)
+        elif isinstance(event, AgentDeclared):
+            self._agents[event.agent_id] = event
+        elif isinstance(event, AgentRetired):
+            self._agents.pop(event.agent_id, None)
+
+    def known(self, fact_ids: Iterable[str]) -> dict[str, AnyEvent]:
+        self._check_open()
+        return {fact_id: self._booked[fact_id][1] for fact_id in fact_ids if fact_id in self._booked}
+
+    def facts(
+        self,
+        *,
+        after: int = 0,
+        limit: int = 1_000,
+        agent_id: str | None = None,
+        kinds: Sequence[str] | None = None,
+        newest_first: bool = False,
+        before: int | None = None,
+    ) -> list[StoredFact]:
+        self._check_open()
+        first = bisect_right(self._facts, after, key=lambda fact: fact.seq)
+        end = len(self._facts) if before is None else bisect_left(self._facts, before, key=lambda fact: fact.seq)
+        places = range(first, end)
+        wanted = (self._facts[place] for place in (reversed(places) if newest_first else places))
+        matching = (
+            fact
+            for fact in wanted
+            if (agent_id is None or fact.event.agent_id == agent_id)
+            and (kinds is None or fact.event.__struct_config__.tag in kinds)
+        )
+        return list(islice(matching, max(0, limit)))
+
+    def ledger(self, agent_id: str, *, service: str | None = None, limit: int = 1_000) -> list[LedgerEntry]:
+        self._check_open()
+        newest = (
+            event
+            for _, event in reversed(self._facts)
+            if isinstance(event, LedgerEntry) and event.agent_id == agent_id and service in (None, event.service)
+        )
+        return in_ledger_order(islice(newest, max(0, limit)))
+
+    def agents(self) -> list[AgentDeclared]:
+        self._check_open()
+        return [self._agents[agent_id] for agent_id in sorted(self._agents)]
+
+    def save(self, snapshot: Snapshot) -> None:
+        self._check_open()
+        if not 0 <= snapshot.seq <= self._last_seq:
+            raise snapshot_ahead(snapshot, self._last_seq)
+        self._snapshot = Snapshot(snapshot.seq, {scope: bytes(body) for scope, body in snapshot.bodies.items()})
+
+    def snapshot(self) -> Snapshot | None:
+        self._check_open()
+        return None if self._snapshot is None else Snapshot(self._snapshot.seq, dict(self._snapshot.bodies))
+
+    def claim(self, *, now: float, limit: int, lease_s: float) -> list[Claimed]:
+        self._check_open()
+        due = ((output_id, row) for output_id, row in self._open.items() if row.due_at is None or row.due_at <= now)
+        claimed = []
+        for output_id, row in list(islice(due, max(0, limit))):
+            row.due_at = now + lease_s
+            row.attempts += 1
+            claimed.append(Claimed(output_id, row.output, row.attempts))
+        return claimed
+
+    def finish(self, output_id: int, *, now: float) -> None:
+        row = self._output(output_id)
+        if row.finished_at is None:
+            row.finished_at, row.failed_at = now, None
+            self._open.pop(output_id, None)
+
+    def fail(self, output_id: int, *, now: float, error: str, retry_at: float | None) -> None:
+        row = self._output(output_id)
+        if output_id not in self._open:
+            return
+        row.error, row.due_at = error, retry_at
+        if retry_at is None:
+            row.failed_at = now
+            del self._open[output_id]
+
+    def pending(self) -> int:
+        self._check_open()
+        return len(self._open)
+
+    def prune(self, *, before: float, kinds: Sequence[str]) -> int:
+        self._check_open()
+        saved = self._snapshot.seq if self._snapshot else 0
+        kept: list[StoredFact] = []
+        for fact in self._facts:
+            if fact.seq <= saved and fact.event.seen_at < before and fact.event.__struct_config__.tag in kinds:
+                del self._booked[fact.event.fact_id]
+            else:
+                kept.append(fact)
+        gone, self._facts = len(self._facts) - len(kept), kept
+        for output_id, row in list(self._outputs.items()):
+            if row.finished_at is not None and row.finished_at < before and row.seq <= saved:
+                self._keys.discard(row.output.key)
+                del self._outputs[output_id]
+        return gone
+
+    def close(self) -> None:
+        self._closed = True
+
+    def _output(self, output_id: int) -> _Row:
+        self._check_open()
+        try:
+            return self._outputs[output_id]
+        except KeyError:
+            raise no_output(output_id) from None
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError("the memory store is closed. Remedy: open a new one; what it held is gone.")
