@@ -64,11 +64,15 @@ class ReturnGrid(msgspec.Struct):
     moments: Moments = msgspec.field(default_factory=Moments)
     downside: float = 0.0
 
-    def update(self, at: float, nav: float) -> None:
-        """Take a complete reading of the NAV at `at`, not before the last one."""
+    def update(self, at: float, nav: float, *, began: bool = False) -> None:
+        """Take a complete reading of the NAV at `at`, not before the last one.
+
+        A positive NAV after one of 0 begins an epoch. `began` says so when the 0 was not a complete reading and was
+        never told here.
+        """
         if at > self.due:
             self.tick(at)
-        if not self.last:
+        if began or not self.last:
             self._start(at, nav)
         self.last = nav
         self.last_at = at

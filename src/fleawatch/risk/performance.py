@@ -15,12 +15,15 @@ from msgspec.structs import asdict, replace
 
 from fleawatch.risk import ratios
 from fleawatch.risk.grid import ReturnGrid
-from fleawatch.risk.nav import Marked, Nav
+from fleawatch.risk.nav import BEGAN, ENDED, MARKED, RENEWED, Marked, Nav
 from fleawatch.risk.pnl import DailyLoss, PnlWindows
 from fleawatch.risk.summary import ReturnNumbers, Summary, reasons, return_numbers, trade_numbers
 from fleawatch.risk.trades import Tally, TradeStatistics
 from fleawatch.risk.windows import DrawdownWindow
 from fleawatch.units import DAY, WINDOWS, Window
+
+_Lacks = tuple[bool, bool, bool, bool, bool, bool]
+"""Which of the numbers that follow the NAV are None or 0: what their reasons depend on beside elapsed days."""
 
 
 class _Kept(NamedTuple):
@@ -29,7 +32,8 @@ class _Kept(NamedTuple):
     summary: Summary
     until: float
     tally: Tally
-    lacks: tuple[bool, bool, bool, bool, bool]
+    lacks: _Lacks
+    stamp: tuple[int, int]
 
 
 class Performance(msgspec.Struct, dict=True):
@@ -79,15 +83,22 @@ class Performance(msgspec.Struct, dict=True):
             self.at = at
         else:
             at = self.at
+        self.daily.mark(at, equity)
         marked = self.nav.mark(equity, partial=partial)
+        value = self.nav.value
+        if marked is MARKED and not partial and value is not None:
+            # Nearly every reading; the same as `_record`, without its questions.
+            self.unknown_since = None
+            for drawdown in self.drawdowns.values():
+                drawdown.update(at, value)
+            self.grid.update(at, value)
+            return MARKED
         if not partial:
             self.unknown_since = None
         elif self.unknown_since is None:
             self.unknown_since = at
-        value = self.nav.value
         if value is not None:
-            self._record(at, value, not partial)
-        self.daily.mark(at, equity)
+            self._record(at, value, marked, not partial)
         return marked
 
     def flow(self, at: float, equity_before: float, amount: float, *, partial: bool = False) -> Marked:
@@ -99,11 +110,11 @@ class Performance(msgspec.Struct, dict=True):
         _check_finite("amount", amount)
         at = self._advance(at)
         marked = self.nav.flow(equity_before, amount, partial=partial)
-        if marked is Marked.RENEWED:
-            self._record(at, 0.0, not partial)
+        if marked is RENEWED:
+            self._record(at, 0.0, ENDED, not partial)
         value = self.nav.value
         if value is not None:
-            self._record(at, value, marked.began or not partial)
+            self._record(at, value, marked, marked.began or not partial)
         self.daily.mark(at, equity_before + amount)
         return marked
 
@@ -147,8 +158,8 @@ class Performance(msgspec.Struct, dict=True):
         """Every number of the window as of the newest fact."""
         at = self.at
         kept = self._kept.get(window)
-        if kept is None or at >= kept.until:
-            kept = None
+        due = kept is None or at >= kept.until
+        if due:
             self._settle(window, at)
         drawdown = self.drawdowns[window]
         nav = self.nav.value
@@ -159,13 +170,12 @@ class Performance(msgspec.Struct, dict=True):
             growth = ratios.cagr(drawdown.start(), nav, elapsed, worst == 1.0)
         pnl = self.changes.change(window)
         loss = self.daily.loss()
-        tally = self.trades.windows[window].tally
-        lacks = (nav is None, not worst, growth is None, pnl is None, loss is None)
-        fresh = kept is not None and kept.lacks == lacks and kept.tally is tally
+        equity = self.daily.equity
+        lacks = (equity is None, nav is None, not worst, growth is None, pnl is None, loss is None)
         found = replace(
-            kept.summary if kept is not None and fresh else self._template(window, tally),
+            kept.summary if kept is not None else self._blank(window),
             at=at,
-            equity=self.daily.equity,
+            equity=equity,
             nav=nav,
             epoch=self.nav.epoch,
             total_losses=self.nav.total_losses,
@@ -177,25 +187,30 @@ class Performance(msgspec.Struct, dict=True):
             cagr=growth,
             calmar=ratios.calmar(growth, worst, elapsed) if growth is not None else None,
         )
-        if fresh:
-            return found
-        found = replace(found, why=reasons(found, elapsed))
-        self._kept[window] = _Kept(found, self._until(window, elapsed), tally, lacks)
+        if kept is None or due or kept.lacks != lacks or kept.tally is not self.trades.windows[window].tally:
+            return self._refresh(found, kept, lacks, elapsed)
         return found
 
-    def _template(self, window: Window, tally: Tally) -> Summary:
-        """A summary of the slow numbers alone; those of returns are computed once a grid point."""
-        kept = self._return_numbers.get(window)
-        if kept is None or kept[0] != self.grid.points:
-            kept = (self.grid.points, return_numbers(self.grid, window))
-            self._return_numbers[window] = kept
-        return Summary(
-            window=window,
-            periods_a_year=self.grid.periods_a_year(),
-            why={},
-            **asdict(kept[1]),
-            **asdict(trade_numbers(tally)),
-        )
+    def _refresh(self, found: Summary, kept: _Kept | None, lacks: _Lacks, elapsed: float) -> Summary:
+        """`found` with slow numbers and reasons of now, computed anew unless only time has passed."""
+        window = found.window
+        tally = self.trades.windows[window].tally
+        until = self._until(window, elapsed)
+        stamp = (self.grid.points, int(elapsed // DAY))
+        if kept is not None and kept.stamp == stamp and kept.lacks == lacks and kept.tally is tally:
+            self._kept[window] = kept._replace(until=until)
+            return found
+        returns = self._return_numbers.get(window)
+        if returns is None or returns[0] != self.grid.points:
+            returns = (self.grid.points, return_numbers(self.grid, window))
+            self._return_numbers[window] = returns
+        found = replace(found, **asdict(returns[1]), **asdict(trade_numbers(tally)))
+        found = replace(found, why=reasons(found, elapsed))
+        self._kept[window] = _Kept(found, until, tally, lacks, stamp)
+        return found
+
+    def _blank(self, window: Window) -> Summary:
+        return Summary(window=window, periods_a_year=self.grid.periods_a_year(), why={})
 
     def _settle(self, window: Window, at: float) -> None:
         """Bring what the window is made of up to `at`."""
@@ -216,13 +231,13 @@ class Performance(msgspec.Struct, dict=True):
             self.at + DAY - elapsed % DAY,
         )
 
-    def _record(self, at: float, value: float, complete: bool) -> None:  # noqa: FBT001 - internal, one caller a reading
+    def _record(self, at: float, value: float, marked: Marked, complete: bool) -> None:  # noqa: FBT001 - internal, one caller a reading
         if self.born_at is None:
             self.born_at = at
         for drawdown in self.drawdowns.values():
             drawdown.update(at, value, complete)
         if complete:
-            self.grid.update(at, value)
+            self.grid.update(at, value, began=marked is BEGAN or marked is RENEWED)
 
     def _advance(self, at: float) -> float:
         self.at = max(self.at, at)

@@ -23,7 +23,7 @@ ENOUGH_TRADES = 20
 """Wins and losses below which a win ratio is not shown."""
 
 
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
+class Summary(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The numbers of one window. Ratios are 0..1, money is USD, times are unix seconds; None is explained in `why`.
 
     Attributes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+import msgspec
 from msgspec import structs
 
 from fleawatch.flow.snapshot import freeze
@@ -42,6 +43,7 @@ def agent_report(agent: AgentState) -> dict[str, Any]:
             **agent.income,
         },
         "fees": trading.fees + agent.tallies.total("pf_escrow_fees_usdc_total") - agent.income.get("fees", 0.0),
+        "fee_drag": agent.attribution.fee_drag(),
         "games": games,
         "markets": {
             name: {**structs.asdict(market), "net": market.gross - market.fees}
@@ -50,7 +52,7 @@ def agent_report(agent: AgentState) -> dict[str, Any]:
         "residuals": {name: book.conservation.residual() for name, book in agent.books.items()},
         "performance": performance_report(agent.performance),
         "attribution": {
-            dimension: {key: _part(part) for key, part in agent.attribution.parts(dimension).items()}
+            dimension: {key: structs.asdict(part) for key, part in agent.attribution.parts(dimension).items()}
             for dimension in ("strategy", "market", "asset", "hour")
         },
     }
@@ -74,12 +76,30 @@ def performance_report(performance: Performance) -> dict[str, Any]:
 
 
 def digest(state: FleetState) -> str:
-    """SHA-256 over the whole state: equal states, and only they, have equal digests."""
+    """SHA-256 over everything that can be observed of the state: equal states, and only they, have equal digests.
+
+    A drawdown window is taken by what it answers: how it has stacked its buckets depends on when it was last asked.
+    """
     total = hashlib.sha256()
-    for name, body in sorted(freeze(state).items()):
+    for owner in (state, *(agent for _, agent in sorted(state.agents.items()))):
+        total.update(_observable(owner.performance))
+    emptied = structs.replace(
+        state,
+        performance=Performance(),
+        happened=[],
+        agents={name: structs.replace(agent, performance=Performance()) for name, agent in state.agents.items()},
+    )
+    for name, body in sorted(freeze(emptied).items()):
         total.update(name.encode() + b"\0" + body)
     return total.hexdigest()
 
 
-def _part(part: Part) -> dict[str, Any]:
-    return {**structs.asdict(part), "fee_drag": part.fee_drag()}
+def _observable(performance: Performance) -> bytes:
+    for window in WINDOWS:
+        performance.summary(window)
+    asked = {
+        name: (window.current(), window.max(), window.high(), window.start())
+        for name, window in performance.drawdowns.items()
+    }
+    rest = (performance.nav, performance.grid, performance.trades, performance.changes, performance.daily)
+    return msgspec.msgpack.encode((performance.at, performance.born_at, performance.unknown_since, asked, rest))

@@ -1,0 +1,53 @@
+"""`fleawatch render`: write the generated files of the project, or say which have drifted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fleawatch.catalog.fleet import CATALOG
+from fleawatch.cli.output import json_option, message, print_json
+from fleawatch.cli.reference import cli_page, configuration_page
+from fleawatch.render.reference import reference_pages
+
+
+@click.command()
+@click.argument("what", type=click.Choice(["docs"]), default="docs")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="Root of the project; the current directory by default.",
+)
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 and name the files that would change.")
+@json_option
+@click.pass_context
+def render(ctx: click.Context, what: str, into: Path, *, check: bool, as_json: bool) -> None:
+    """Write what is generated from the catalog, the configuration and this command line."""
+    _ = what
+    root = ctx.find_root().command
+    pages = dict(reference_pages(CATALOG))
+    pages["docs/reference/configuration.md"] = configuration_page()
+    if isinstance(root, click.Group):
+        pages["docs/reference/cli.md"] = cli_page(root)
+    drifted = sorted(path for path, text in pages.items() if _current(into / path) != text)
+    if not check:
+        for path in drifted:
+            (into / path).parent.mkdir(parents=True, exist_ok=True)
+            (into / path).write_text(pages[path], encoding="utf-8")
+    if as_json:
+        print_json({"files": len(pages), "drifted" if check else "written": drifted})
+    elif check:
+        for path in drifted:
+            message(f"{path} has drifted. Remedy: fleawatch render docs")
+    else:
+        click.echo(f"{len(pages)} files, {len(drifted)} written")
+    ctx.exit(1 if check and drifted else 0)
+
+
+def _current(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
