@@ -1,0 +1,1 @@
+"""The platform's services as plain objects: HTTP handlers and simulated agents call the same methods."""
