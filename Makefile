@@ -26,7 +26,7 @@ test: install-test check ## everything that must be green
 	$(BIN)/pytest tests/live -q
 
 soak: install-test ## long runs
-	$(BIN)/pytest tests -m soak -q --override-ini addopts=
+	$(BIN)/pytest tests -q -m soak
 
 check: install ## format, lint, types, layers, generated pages
 	$(BIN)/ruff format --check .
