@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from fleawatch.events.base import Amount, Count, Event, Seconds, Service
+from fleawatch.events.base import Amount, Count, Event, Seconds, Service, Time
 
 
 class AgentDeclared(Event, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ class AgentRetired(Event, frozen=True, kw_only=True):
 class Heartbeat(Event, frozen=True, kw_only=True):
     """The agent's process is alive. `last_action_at` is when it last did something useful (unix seconds)."""
 
-    last_action_at: Seconds | None = None
+    last_action_at: Time | None = None
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -64,7 +64,7 @@ class HealthRead(Event, frozen=True, kw_only=True):
 
     up: bool
     checks: tuple[Check, ...] = ()
-    last_action_at: Seconds | None = None
+    last_action_at: Time | None = None
     balance_usd: Amount | None = None
     pnl_24h_usd: float | None = None
     open_positions: Count | None = None

@@ -35,13 +35,16 @@ _Fact = TypeVar("_Fact", BetSettled, ParlaySettled, OrderFilled, PositionClosed)
 def merge(booked: _Fact, report: _Fact) -> _Fact:
     """The booked fact with every property that it lacked and the report has.
 
-    Money and identity stay as they were booked. Returns `booked` itself when the report adds nothing.
+    Money and identity stay as they were booked. Returns `booked` itself when the report adds nothing, as one about
+    another agent never does: nobody may put his strategy under somebody else's trade.
 
     Raises:
         ValueError: the two are not the same fact.
     """
-    if booked.fact_id != report.fact_id:
+    if booked.fact_id != report.fact_id or type(booked) is not type(report):
         raise ValueError(f"the report was of {report.fact_id}; only reports of one fact merge, here {booked.fact_id}")
+    if booked.agent_id != report.agent_id:
+        return booked
     news = {
         name: getattr(report, name)
         for name in booked.__struct_fields__

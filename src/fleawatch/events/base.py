@@ -18,10 +18,16 @@ SCHEMA_VERSION: Final = 1
 Service = Literal["casino", "trading", "wallet", "escrow", "faucet", "domains"]
 """The platform's services. Each has its own books, keys and agent ids."""
 
-Time = Annotated[float, msgspec.Meta(ge=0)]
+LATEST: Final = 253_402_300_799.0
+"""The last second of the year 9999. A time beyond it is a time in milliseconds."""
+
+LARGEST: Final = 1e20
+"""No number of a fact is this large: no ledger has a column for it, and sums of such numbers would become infinite."""
+
+Time = Annotated[float, msgspec.Meta(ge=0, le=LATEST)]
 """Unix seconds, UTC; never negative."""
 
-AgentId = Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9][a-z0-9_-]{0,62})?$")]
+AgentId = Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9][a-z0-9_-]{0,62})?\Z")]
 """The fleet's name of an agent; empty when the fact is about the fleet or the service itself."""
 
 NOT_NEGATIVE: Final = {"minimum": 0}
@@ -35,7 +41,8 @@ Signed = Decimal
 Seconds = Annotated[float, msgspec.Meta(extra=NOT_NEGATIVE)]
 """A duration in seconds."""
 
-Count = Annotated[int, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""How many; no more than a column of a database holds."""
 
 
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -72,4 +79,4 @@ class Event(
     at: Time
     seen_at: Time
     source: str
-    v: Annotated[int, msgspec.Meta(ge=1)] = SCHEMA_VERSION
+    v: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)] = SCHEMA_VERSION

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from fleawatch.events.base import Amount, Count, Event, Seconds, Signed
+from fleawatch.events.base import Amount, Count, Event, Seconds, Signed, Time
 
 Side = Literal["buy", "sell"]
 OrderType = Literal["market", "limit", "stop_loss", "take_profit", "bet"]
@@ -114,7 +114,7 @@ class PositionClosed(Event, frozen=True, kw_only=True):
     entry_price: Amount
     realized_pnl_usd: Signed
     fee_usd: Signed
-    opened_at: Seconds
+    opened_at: Time
     exit_price: Amount | None = None
     strategy: str | None = None
     slippage_usd: Signed | None = None

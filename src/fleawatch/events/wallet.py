@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
-from fleawatch.events.base import Amount, Count, Event, Service, Signed
+from fleawatch.events.base import Amount, Count, Event, Service, Signed, Time
 
 EntryKind = Literal[
     "stake", "payout",
@@ -149,4 +149,4 @@ class DomainBought(Event, frozen=True, kw_only=True):
 
     domain: str
     price_usd: Amount
-    expires_at: float
+    expires_at: Time

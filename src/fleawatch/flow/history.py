@@ -21,8 +21,13 @@ class History(msgspec.Struct):
     points: list[tuple[float, float, float, float]] = msgspec.field(default_factory=list)
 
     def record(self, at: float, equity: float, nav: float, drawdown: float) -> None:
-        """Add a point, or let the last one move to it while it is younger than a step from its predecessor."""
+        """Add a point, or let the last one move to it while it is younger than a step from its predecessor.
+
+        Time does not go back on a chart: an older point counts as of the newest.
+        """
         points = self.points
+        if points and at < points[-1][0]:
+            at = points[-1][0]
         if len(points) > 1 and at - points[-2][0] < self.step:
             points[-1] = (at, equity, nav, drawdown)
             return

@@ -11,17 +11,20 @@ from typing import Literal
 
 import msgspec
 
+from fleawatch.flow.books import Book, Casino, Escrow, EscrowStatus, Holding, Market, Position, Trading
 from fleawatch.flow.history import History
 from fleawatch.flow.tally import Tallies
 from fleawatch.flow.words import Words
 from fleawatch.risk.attribution import Attribution
-from fleawatch.risk.conservation import Conservation
 from fleawatch.risk.performance import Performance
+
+__all__ = [
+    "AgentState", "Book", "Casino", "Control", "Escrow", "EscrowStatus", "FleetState", "Halt", "Happening", "Health",
+    "Holding", "Market", "Part", "Position", "Profile", "SourceStatus", "Trading",
+]  # fmt: skip
 
 Part = Literal["casino", "escrow", "trading", "wallet", "domains", "referral"]
 """A part of an agent's equity."""
-
-EscrowStatus = Literal["funded", "completed", "released", "refunded", "disputed", "failed"]
 
 
 class SourceStatus(msgspec.Struct):
@@ -55,173 +58,30 @@ class SourceStatus(msgspec.Struct):
         return self.read_at is not None and at <= self.valid_until
 
 
-class Book(msgspec.Struct):
-    """The books of one service and currency as its ledger tells them.
-
-    Attributes:
-        balance: spendable balance after the last row.
-        rows: rows booked; the next one has this position.
-        at: when the last row happened.
-    """
-
-    conservation: Conservation
-    balance: float = 0.0
-    rows: int = 0
-    at: float = 0.0
-
-
-class Casino(msgspec.Struct):
-    """Play and what it did to the money.
-
-    Attributes:
-        read_balance: the balance as last read, with `read_at`.
-        open_stake: stake of the last row while its outcome is not known; the agent's own money until then.
-        open_stake_at: when it was staked.
-        challenge_stakes: held stakes by challenge.
-        net: settled bets, parlays, challenges and tournaments, payout minus stake.
-        staked_bets: `stake` rows seen, `settled_bets` of them with a known outcome.
-        games: lifetime totals by game as the platform keeps them: bets, wagered, paid.
-        parlay: the same for parlays, from the ledger.
-        outcomes: last outcomes by game, newest last, 1 win, 0 loss, -1 push.
-        rounds: bets by game that were seen one by one.
-        last_bet_at: newest of them, and the ids of that second.
-    """
-
-    read_balance: float | None = None
-    read_at: float = 0.0
-    open_stake: float = 0.0
-    open_stake_at: float = 0.0
-    open_parlay: float = 0.0
-    open_parlay_at: float = 0.0
-    challenge_stakes: dict[str, float] = msgspec.field(default_factory=dict)
-    net: float = 0.0
-    staked_bets: int = 0
-    settled_bets: int = 0
-    wins: int = 0
-    losses: int = 0
-    pushes: int = 0
-    parlays: int = 0
-    wagered: float = 0.0
-    paid: float = 0.0
-    games: dict[str, tuple[int, float, float]] = msgspec.field(default_factory=dict)
-    games_bets: int = 0
-    parlay: tuple[int, float, float] = (0, 0.0, 0.0)
-    outcomes: dict[str, list[int]] = msgspec.field(default_factory=dict)
-    seen_rounds: int = 0
-    last_bet_at: float = 0.0
-    last_bet_ids: list[str] = msgspec.field(default_factory=list)
-
-
-class Escrow(msgspec.Struct):
-    """One escrow that an agent is party to, until it has ended and its money has moved.
-
-    Attributes:
-        role: `creator` or `counterparty`.
-        locked: money of the creator that is in it, USD.
-        impaired: money that a dispute took out of the equity.
-        announced: whether the escrow service told us of it; `lock_seen` whether the ledger did.
-        returned: whether the ledger showed the refund; `counted` whether its end was counted.
-    """
-
-    escrow_id: str
-    role: Literal["creator", "counterparty"]
-    amount: float
-    status: EscrowStatus = "funded"
-    locked: float = 0.0
-    impaired: float = 0.0
-    commission: float | None = None
-    counterparty: str = ""
-    created_at: float = 0.0
-    expires_at: float | None = None
-    announced: bool = False
-    lock_seen: bool = False
-    returned: bool = False
-    counted: bool = False
-
-
-class Position(msgspec.Struct):
-    """An open position. `unrealized` is before fees, None until it was first marked."""
-
-    position_id: str
-    market: str
-    side: str
-    notional: float
-    quantity: float
-    entry_price: float
-    leverage: float
-    margin: float
-    opened_at: float
-    unrealized: float | None = None
-    price: float | None = None
-    marked_at: float = 0.0
-    liquidation_price: float | None = None
-    strategy: str | None = None
-
-
-class Market(msgspec.Struct):
-    """What one market did to the money: gross realised P&L, fees, closed positions, notional filled."""
-
-    gross: float = 0.0
-    fees: float = 0.0
-    trades: int = 0
-    notional: float = 0.0
-
-
-class Trading(msgspec.Struct):
-    """Perpetual positions and what they did to the money.
-
-    Attributes:
-        capital: collateral at the exchange, None when neither reported nor declared.
-        realized: gross realised P&L of closed positions; `fees` and `funding` positive = paid.
-        marked: whether the open positions carry current prices.
-        closed_ids, fill_ids: newest ids, oldest first, so that a reader knows what is booked.
-    """
-
-    capital: float | None = None
-    capital_reported: bool = False
-    realized: float = 0.0
-    fees: float = 0.0
-    funding: float = 0.0
-    trades: int = 0
-    marked: bool = True
-    positions: dict[str, Position] = msgspec.field(default_factory=dict)
-    markets: dict[str, Market] = msgspec.field(default_factory=dict)
-    closed_ids: list[str] = msgspec.field(default_factory=list)
-    fill_ids: list[str] = msgspec.field(default_factory=list)
-    since: float | None = None
-
-    @property
-    def unrealized(self) -> float:
-        """Unrealised P&L of all open positions at their last marks, before fees."""
-        return sum(position.unrealized or 0.0 for position in self.positions.values())
-
-    @property
-    def net(self) -> float:
-        """Realised P&L after fees and funding."""
-        return self.realized - self.fees - self.funding
-
-
-class Holding(msgspec.Struct):
-    """An amount of one currency in one account. `explained` is change that swaps have announced."""
-
-    currency: str
-    wallet_type: str
-    amount: float
-    value: float | None
-    explained: float = 0.0
-
-
 class Profile(msgspec.Struct):
-    """What the operator declared about an agent."""
+    """What the operator declared about an agent.
+
+    Attributes:
+        strategy: the one it follows now; the declared one until it switched.
+        former: strategies it followed before, each with the time until which trades are its own; oldest first.
+    """
 
     strategy: str = "other"
     declared_strategy: str = "other"
+    former: list[tuple[float, str]] = msgspec.field(default_factory=list)
     environment: str = ""
     version: str = ""
     platform_ids: dict[str, str] = msgspec.field(default_factory=dict)
     collectors: tuple[str, ...] = ()
     trades: bool = False
     declared_at: float = 0.0
+
+    def strategy_at(self, at: float) -> str:
+        """The strategy to which a trade settled at `at` belongs."""
+        for until, strategy in self.former:
+            if at <= until:
+                return strategy
+        return self.strategy
 
 
 class Halt(msgspec.Struct):
@@ -273,8 +133,14 @@ class AgentState(msgspec.Struct):
         first_equity: equity when it was first known; P&L counts from there.
         flows: external flows since then, in minus out.
         income: P&L by class that is neither trading nor casino: escrow, referral, other.
+        pending: an external flow that the parts show and `flows` does not yet; `settle` books it.
         pots: referral money that services hold for the agent; `earned` what they ever paid.
         announced: by service without a ledger: flow and P&L that the next balance will show.
+        swapped: by currency: change of quantity that swaps have announced, and until when it is waited for.
+        recent: ids of the newest facts that would count again if they were folded again, oldest first.
+        ended_escrows, paid_escrows: ids of the newest escrows that ended, and of those that paid this agent.
+        known_pnl: trading and casino P&L as of the last Tick, for the fleet's daily loss; None before the first.
+        pnl_offset: keeps the cumulative P&L level when what it is measured by changes.
     """
 
     agent_id: str
@@ -294,6 +160,10 @@ class AgentState(msgspec.Struct):
     pots: dict[str, float] = msgspec.field(default_factory=dict)
     earned: dict[str, float] = msgspec.field(default_factory=dict)
     announced: dict[str, tuple[float, float]] = msgspec.field(default_factory=dict)
+    swapped: dict[str, tuple[float, float]] = msgspec.field(default_factory=dict)
+    recent: dict[str, None] = msgspec.field(default_factory=dict)
+    ended_escrows: dict[str, None] = msgspec.field(default_factory=dict)
+    paid_escrows: dict[str, None] = msgspec.field(default_factory=dict)
     span_errors: dict[str, float] = msgspec.field(default_factory=dict)
     referred: dict[int, int] = msgspec.field(default_factory=dict)
     sources: dict[str, SourceStatus] = msgspec.field(default_factory=dict)
@@ -305,6 +175,9 @@ class AgentState(msgspec.Struct):
     equity_at: float = 0.0
     first_equity: float | None = None
     flows: float = 0.0
+    pending: float = 0.0
+    known_pnl: float | None = None
+    pnl_offset: float = 0.0
     deposits: float = 0.0
     withdrawals: float = 0.0
     income: dict[str, float] = msgspec.field(default_factory=dict)
@@ -348,10 +221,12 @@ class FleetState(msgspec.Struct):
         agents: by agent id.
         by_platform_id: agent id by its id at the casino, which escrow and payments use.
         in_transit: escrow money between two agents of the fleet of which only one side was seen, by escrow id:
-            positive while the worker's side is missing, negative while the creator's is.
+            positive while the worker's side is missing, negative while the creator's is; `in_transit_to` names whose.
+        creators: agent id by the escrows that agents of the fleet have funded and that have not ended.
         performance: of the whole fleet; marked at every Tick.
         facts: facts folded by kind; `late` of them were booked when seen, `ignored` changed nothing.
         flows: external flows since the last Tick; `external_flows` those before it.
+        known_pnl: trading and casino P&L of all agents since they were first known.
         happened: what the last fact brought to light; not part of a snapshot.
     """
 
@@ -362,6 +237,8 @@ class FleetState(msgspec.Struct):
     by_platform_id: dict[str, str] = msgspec.field(default_factory=dict)
     retired: dict[str, float] = msgspec.field(default_factory=dict)
     in_transit: dict[str, float] = msgspec.field(default_factory=dict)
+    in_transit_to: dict[str, str] = msgspec.field(default_factory=dict)
+    creators: dict[str, str] = msgspec.field(default_factory=dict)
     facts: dict[str, int] = msgspec.field(default_factory=dict)
     late: int = 0
     ignored: dict[str, int] = msgspec.field(default_factory=dict)
@@ -369,4 +246,5 @@ class FleetState(msgspec.Struct):
     words: Words = msgspec.field(default_factory=dict)
     flows: float = 0.0
     external_flows: float = 0.0
+    known_pnl: float = 0.0
     happened: list[Happening] = msgspec.field(default_factory=list)

@@ -13,7 +13,7 @@ from fleawatch.catalog.spec import Label
 from fleawatch.flow.tally import Tallies
 
 Words = dict[str, dict[str, str]]
-"""By open label: the texts seen and the values they became."""
+"""By open label: the values in use, each under itself, and other texts that became one of them."""
 
 _TEXTS_PER_VALUE = 4
 
@@ -26,20 +26,32 @@ class Owner(Protocol):
 
 
 def word(owner: Owner, label: Label, text: str) -> str:
-    """`text` as `label` may carry it for this owner, or `other`."""
-    if label.values:
-        return text if text in label.values else bounded(label, text)
+    """`text` as `label` may carry it for this owner, or `other`, which is counted each time."""
+    if label.values and text in label.values:
+        return text
     known = owner.words.get(label.name)
-    if known is None:
-        known = owner.words[label.name] = {}
-    value = known.get(text)
-    if value is not None:
-        return value
+    if known is not None:
+        value = known.get(text)
+        if value is not None:
+            return value
     value = bounded(label, text)
-    if len(known) >= label.limit and value not in known.values():
-        value = OTHER
-    if value == OTHER:
+    if value != OTHER and not label.values:
+        value = _admit(owner, label, text, value)
+    if value == OTHER and text != OTHER:
         owner.tallies.add("pf_label_overflow_total", (label.name,))
-    if len(known) < label.limit * _TEXTS_PER_VALUE:
+    return value
+
+
+def _admit(owner: Owner, label: Label, text: str, value: str) -> str:
+    """Remember `value` under itself while the label's bound allows, and `text` beside it while there is room.
+
+    A text that is not allowed is never remembered: no stream of nonsense takes the place of a real value.
+    """
+    known = owner.words.setdefault(label.name, {})
+    if value not in known:
+        if sum(known[key] == key for key in known) >= label.limit:
+            return OTHER
+        known[value] = value
+    if text not in known and len(known) < label.limit * _TEXTS_PER_VALUE:
         known[text] = value
     return value

@@ -13,7 +13,6 @@ from msgspec import structs
 
 from fleawatch.flow.snapshot import freeze
 from fleawatch.flow.state import AgentState, FleetState
-from fleawatch.risk.attribution import Part
 from fleawatch.risk.performance import Performance
 from fleawatch.units import WINDOWS
 
@@ -81,8 +80,9 @@ def digest(state: FleetState) -> str:
     A drawdown window is taken by what it answers: how it has stacked its buckets depends on when it was last asked.
     """
     total = hashlib.sha256()
-    for owner in (state, *(agent for _, agent in sorted(state.agents.items()))):
-        total.update(_observable(owner.performance))
+    performances = [state.performance, *(agent.performance for _, agent in sorted(state.agents.items()))]
+    for performance in performances:
+        total.update(_observable(performance))
     emptied = structs.replace(
         state,
         performance=Performance(),

@@ -11,6 +11,7 @@ from fleawatch.catalog.labels import (
     COMPONENT,
     CYCLE_RESULT,
     ENDPOINT,
+    METHOD,
     MODEL_VERSION,
     SIGNAL_ACTION,
     SIGNAL_RESULT,
@@ -32,13 +33,14 @@ from fleawatch.events import (
     SpanErrors,
     StrategySwitched,
 )
+from fleawatch.flow.fold.profile import follow
 from fleawatch.flow.state import AgentState, FleetState, Happening
 from fleawatch.flow.words import word
 
 _FAILED_FROM: Final = 400
 
 
-def health(_: FleetState, agent: AgentState, event: HealthRead) -> None:
+def health(_: FleetState, agent: AgentState, event: HealthRead, __: float) -> None:
     """An agent's own health page: its word on checks and activity; its word on money is kept for comparison only."""
     known = agent.health
     known.up = event.up
@@ -46,35 +48,32 @@ def health(_: FleetState, agent: AgentState, event: HealthRead) -> None:
         known.checks = {}
         return
     known.checks = {word(agent, CHECK, check.name): check.ok for check in event.checks}
-    if event.last_action_at is not None:
-        known.last_action_at = event.last_action_at
+    _acted(agent, event.last_action_at, event.seen_at)
     known.memory_ratio, known.cpu_ratio = event.memory_ratio, event.cpu_ratio
     known.balance_usd = None if event.balance_usd is None else float(event.balance_usd)
     known.pnl_24h_usd, known.open_positions = event.pnl_24h_usd, event.open_positions
 
 
-def heartbeat(_: FleetState, agent: AgentState, event: Heartbeat) -> None:
+def heartbeat(_: FleetState, agent: AgentState, event: Heartbeat, __: float) -> None:
     """The process lives."""
     agent.health.up = True
-    if event.last_action_at is not None:
-        agent.health.last_action_at = event.last_action_at
+    _acted(agent, event.last_action_at, event.seen_at)
 
 
-def api_call(_: FleetState, agent: AgentState, event: ApiCall) -> None:
+def api_call(_: FleetState, agent: AgentState, event: ApiCall, __: float) -> None:
     """An attempt to call the platform: counted, and counted again as an error when it failed or had no answer."""
     endpoint, code = word(agent, ENDPOINT, event.endpoint), word(agent, STATUS_CODE, event.status_code)
     answered = code.isdigit()
     failed = not answered or int(code) >= _FAILED_FROM
-    agent.tallies.add("pf_api_requests_total", (endpoint, event.method, code, "error" if failed else "ok"))
+    method = word(agent, METHOD, event.method)
+    agent.tallies.add("pf_api_requests_total", (endpoint, method, code, "error" if failed else "ok"))
     if failed:
         agent.tallies.add("pf_api_errors_total", (endpoint, code))
     status = f"{code[0]}xx" if answered else word(agent, STATUS_API, code)
-    agent.tallies.observe(
-        "pf_api_request_duration_seconds", (endpoint, event.method, status), LATENCY, event.duration_s
-    )
+    agent.tallies.observe("pf_api_request_duration_seconds", (endpoint, method, status), LATENCY, event.duration_s)
 
 
-def signal(_: FleetState, agent: AgentState, event: SignalComputed) -> None:
+def signal(_: FleetState, agent: AgentState, event: SignalComputed, __: float) -> None:
     """A strategy computed a signal."""
     strategy = word(agent, STRATEGY, event.strategy)
     agent.tallies.add(
@@ -89,21 +88,21 @@ def signal(_: FleetState, agent: AgentState, event: SignalComputed) -> None:
     )
 
 
-def cycle(_: FleetState, agent: AgentState, event: DecisionCycle) -> None:
+def cycle(_: FleetState, agent: AgentState, event: DecisionCycle, __: float) -> None:
     """A decision cycle ended."""
     labels = (word(agent, CYCLE_RESULT, event.result),)
     agent.tallies.observe("pf_decision_cycle_duration_seconds", labels, LATENCY, event.duration_s)
-    agent.health.last_action_at = max(agent.health.last_action_at or 0.0, event.at)
+    _acted(agent, event.at, event.seen_at)
 
 
-def error(_: FleetState, agent: AgentState, event: AgentError) -> None:
+def error(_: FleetState, agent: AgentState, event: AgentError, __: float) -> None:
     """A component of the agent failed."""
     agent.tallies.add("pf_agent_errors_total", (word(agent, COMPONENT, event.component),))
 
 
-def switched(fleet: FleetState, agent: AgentState, event: StrategySwitched) -> None:
+def switched(fleet: FleetState, agent: AgentState, event: StrategySwitched, _: float) -> None:
     """The agent changed its strategy; what it does from now on belongs to the new one."""
-    agent.profile.strategy = event.after
+    follow(agent, event.after, min(event.at, event.seen_at))
     fleet.happened.append(
         Happening(
             what="strategy_switch", agent_id=agent.agent_id, at=event.at, subject=event.after, reason=event.reason
@@ -111,20 +110,26 @@ def switched(fleet: FleetState, agent: AgentState, event: StrategySwitched) -> N
     )
 
 
-def slow_span(_: FleetState, agent: AgentState, event: SlowSpan) -> None:
+def slow_span(_: FleetState, agent: AgentState, event: SlowSpan, __: float) -> None:
     """A span was slower than its threshold."""
     agent.tallies.add("pf_slow_spans_total", (word(agent, SPAN_NAME, event.span_name),))
 
 
-def span_errors(_: FleetState, agent: AgentState, event: SpanErrors) -> None:
+def span_errors(_: FleetState, agent: AgentState, event: SpanErrors, __: float) -> None:
     """The error ratio of the last spans of one name."""
     if event.samples:
         agent.span_errors[word(agent, SPAN_NAME, event.span_name)] = event.errors / event.samples
 
 
-def clock(_: FleetState, agent: AgentState, event: ClockRead) -> None:
+def clock(_: FleetState, agent: AgentState, event: ClockRead, __: float) -> None:
     """The agent's clock against ours."""
     agent.health.clock_offset_s = event.offset_s
+
+
+def _acted(agent: AgentState, at: float | None, seen_at: float) -> None:
+    """The agent last did something at `at`; what a clock that runs ahead puts into the future counts as of now."""
+    if at is not None:
+        agent.health.last_action_at = max(agent.health.last_action_at or 0.0, min(at, seen_at))
 
 
 HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {

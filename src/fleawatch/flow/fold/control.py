@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from fleawatch.catalog.declare import LATENCY
+from fleawatch.catalog.labels import CHANNEL
 from fleawatch.events import (
     Delivered,
     Event,
@@ -19,34 +20,44 @@ from fleawatch.events import (
     Resumed,
 )
 from fleawatch.flow.state import AgentState, FleetState, Halt
+from fleawatch.flow.words import word
 
 
-def limits(_: FleetState, agent: AgentState, event: LimitsInForce) -> None:
+def limits(_: FleetState, agent: AgentState, event: LimitsInForce, __: float) -> None:
     """The limits an agent says it enforces."""
     agent.control.limits = dict(event.limits)
     agent.control.epoch = max(agent.control.epoch, event.epoch)
 
 
-def lease(_: FleetState, agent: AgentState, event: LeaseGranted) -> None:
+def lease(_: FleetState, agent: AgentState, event: LeaseGranted, __: float) -> None:
     """A lease to trade."""
     agent.control.lease_until = event.expires_at
     agent.control.epoch = event.epoch
 
 
-def gate(_: FleetState, agent: AgentState, event: GateChanged) -> None:
+def gate(_: FleetState, agent: AgentState, event: GateChanged, __: float) -> None:
     """A gate moved."""
     agent.control.gate = event.after
     agent.control.gate_reason = event.reason
 
 
-def ordered(_: FleetState, agent: AgentState, event: HaltOrdered) -> None:
-    """A halt was ordered: from here its life is measured."""
-    agent.control.halt = Halt(
-        halt_id=event.halt_id, mode=event.mode, reason=event.reason, actor=event.actor, ordered_at=event.at
-    )
+def ordered(fleet: FleetState, event: HaltOrdered) -> None:
+    """A halt was ordered for an agent, all of a strategy, or the fleet: from here its life is measured."""
+    for agent in _in_scope(fleet, event):
+        agent.control.halt = Halt(
+            halt_id=event.halt_id, mode=event.mode, reason=event.reason, actor=event.actor, ordered_at=event.at
+        )
 
 
-def step(_: FleetState, agent: AgentState, event: HaltDelivered | HaltAcknowledged | HaltConfirmed) -> None:
+def _in_scope(fleet: FleetState, event: HaltOrdered) -> list[AgentState]:
+    if event.scope == "agent":
+        agent = fleet.agents.get(event.agent_id or event.target)
+        return [agent] if agent is not None else []
+    agents = list(fleet.agents.values())
+    return agents if event.scope == "fleet" else [one for one in agents if one.profile.strategy == event.target]
+
+
+def step(_: FleetState, agent: AgentState, event: HaltDelivered | HaltAcknowledged | HaltConfirmed, __: float) -> None:
     """A halt came one step further, measured from its order; each step counts once."""
     halt = agent.control.halt
     if halt is None or halt.halt_id != event.halt_id:
@@ -61,15 +72,17 @@ def step(_: FleetState, agent: AgentState, event: HaltDelivered | HaltAcknowledg
         agent.tallies.observe("pf_halt_step_duration_seconds", ("last_order",), LATENCY, since)
 
 
-def resumed(_: FleetState, agent: AgentState, event: Resumed) -> None:
-    """An explicit act ended a halt."""
-    if agent.control.halt is not None and agent.control.halt.halt_id == event.halt_id:
-        agent.control.halt = None
+def resumed(fleet: FleetState, event: Resumed) -> None:
+    """An explicit act ended a halt: for the agent it names, or for all whom the halt holds."""
+    agent = fleet.agents.get(event.agent_id)
+    for one in [agent] if agent is not None else list(fleet.agents.values()):
+        if one.control.halt is not None and one.control.halt.halt_id == event.halt_id:
+            one.control.halt = None
 
 
-def delivered(fleet: FleetState, _: AgentState, event: Delivered) -> None:
+def delivered(fleet: FleetState, event: Delivered) -> None:
     """A notification was delivered, or not."""
-    fleet.tallies.add("pf_alert_notifications_total", (event.channel, event.status))
+    fleet.tallies.add("pf_alert_notifications_total", (word(fleet, CHANNEL, event.channel), event.status))
 
 
 _STEPS: Final = {HaltDelivered: "delivered", HaltAcknowledged: "acknowledged", HaltConfirmed: "confirmed"}
@@ -78,10 +91,12 @@ HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {
     LimitsInForce: limits,
     LeaseGranted: lease,
     GateChanged: gate,
-    HaltOrdered: ordered,
     HaltDelivered: step,
     HaltAcknowledged: step,
     HaltConfirmed: step,
+}
+FLEET_HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {
+    HaltOrdered: ordered,
     Resumed: resumed,
     Delivered: delivered,
 }

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from fleawatch.events import Event, LedgerEntry, LedgerRead
-from fleawatch.flow.fold.equity import moment, settle, transfer
+from fleawatch.flow.fold.equity import ignore, settle, transfer
 from fleawatch.flow.fold.escrow import locked_back, locked_in, locked_undone, worker_paid
 from fleawatch.flow.fold.play import settle_stake
 from fleawatch.flow.state import AgentState, Book, FleetState, Happening
@@ -25,90 +25,91 @@ _INFLOW: Final = {
     "withdrawal_refund": "",
 }
 _OUTFLOW: Final = {"payment_sent": "payment", "withdrawal_hold": "", "withdrawal": "withdrawal"}
+DOLLARS: Final = frozenset({"USD", "USDC"})
+"""Currencies of the platform's balance. Rows of any other book are checked, and mean nothing to the equity."""
+_LEVELS: Final = 3
 
 
-def book_of(agent: AgentState, service: str, currency: str) -> Book:
-    """The book of one service and currency, opened when first asked for."""
+def book_of(agent: AgentState, service: str, currency: str, *, opening: float | None = None) -> Book:
+    """The book of one service and currency, opened when first asked for.
+
+    `opening`: the balance before its first row, where the ledger is known from its beginning.
+    """
     key = f"{service}:{currency}"
     book = agent.books.get(key)
     if book is None:
-        book = agent.books[key] = Book(conservation=Conservation())
+        book = agent.books[key] = Book(conservation=Conservation(opening=opening))
     return book
 
 
-def entry(fleet: FleetState, agent: AgentState, row: LedgerEntry) -> None:
+def entry(fleet: FleetState, agent: AgentState, row: LedgerEntry, at: float) -> None:
     """Book one row. A row that is booked already changes nothing."""
-    book = book_of(agent, row.service, row.currency)
+    book = book_of(agent, row.service, row.currency, opening=0.0)
     if row.position < book.rows:
-        fleet.ignored["ledger_row_again"] = fleet.ignored.get("ledger_row_again", 0) + 1
+        ignore(fleet, "ledger_row_again")
         return
-    at = moment(fleet, agent, row)
+    if row.position and not book.rows:
+        book.conservation.opening = None
     amount, after = float(row.amount), float(row.balance_after)
-    _conserve(fleet, agent, book, amount, after, at)
-    _close_open_stakes(fleet, agent, row)
-    handler = _ROWS.get(row.entry, _plain)
-    handler(fleet, agent, row, amount, at)
+    book.conservation.row(amount, after)
+    tell_residual(fleet, agent, book, row.service, at)
     book.balance, book.rows, book.at = after, row.position + 1, row.at
-    agent.last_fact_at = max(agent.last_fact_at, row.at)
+    if row.service != "casino" or row.currency not in DOLLARS:
+        ignore(fleet, "ledger_without_meaning")
+        return
     casino = agent.casino
-    agent.parts["casino"] = after + casino.open_stake + casino.open_parlay + sum(casino.challenge_stakes.values())
-    settle(fleet, agent, at)
+    if casino.open_stake and row.entry != "payout":
+        _lose_stake(fleet, agent)
+    if casino.open_parlay and row.entry not in {"parlay_payout", "parlay_refund"}:
+        _lose_parlay(fleet, agent)
+    _ROWS.get(row.entry, _plain)(fleet, agent, row, amount, at)
+    if row.at > agent.last_fact_at:
+        agent.last_fact_at = min(row.at, row.seen_at)
+    agent.parts["casino"] = after + casino.in_flight
+    settle(fleet, agent, at, read="casino")
 
 
-def read(fleet: FleetState, agent: AgentState, event: LedgerRead) -> None:
+def read(fleet: FleetState, agent: AgentState, event: LedgerRead, at: float) -> None:
     """The ledger was read to its end: what is still open can be decided."""
     casino = agent.casino
-    book = book_of(agent, event.service, event.currency)
-    at = moment(fleet, agent, event)
-    settled = event.settled_bets is not None and event.settled_bets >= casino.staked_bets
-    if (casino.open_stake and settled) or casino.open_parlay:
-        if settled:
-            _lose_stake(fleet, agent)
-        _lose_parlay(fleet, agent)
-        agent.parts["casino"] = (
-            book.balance + casino.open_stake + casino.open_parlay + sum(casino.challenge_stakes.values())
-        )
-    agent.parts.setdefault("casino", book.balance)
-    before = book.conservation.residual()
+    book = book_of(agent, event.service, event.currency, opening=0.0)
     book.conservation.settle()
-    _tell_residual(fleet, agent, before, book.conservation.residual(), at)
-    settle(fleet, agent, at)
-
-
-def _conserve(fleet: FleetState, agent: AgentState, book: Book, amount: float, after: float, at: float) -> None:
-    before = book.conservation.residual()
-    book.conservation.row(amount, after)
-    _tell_residual(fleet, agent, before, book.conservation.residual(), at)
-
-
-def _tell_residual(
-    fleet: FleetState, agent: AgentState, before: float | None, residual: float | None, at: float
-) -> None:
-    if residual and not before:
-        fleet.happened.append(
-            Happening(what="unexplained_money", agent_id=agent.agent_id, at=at, amount=residual, subject="casino")
-        )
-
-
-def _close_open_stakes(fleet: FleetState, agent: AgentState, row: LedgerEntry) -> None:
-    if agent.casino.open_stake and row.entry != "payout":
+    tell_residual(fleet, agent, book, event.service, at)
+    if event.service != "casino" or event.currency not in DOLLARS:
+        return
+    if casino.open_stake and event.settled_bets is not None and event.settled_bets >= casino.staked_bets:
         _lose_stake(fleet, agent)
-    if agent.casino.open_parlay and row.entry not in {"parlay_payout", "parlay_refund"}:
-        _lose_parlay(fleet, agent)
+    _lose_parlay(fleet, agent)
+    if casino.escrow_reads is None:
+        status = agent.sources.get("escrow")
+        casino.escrow_reads = status.reads if status else 0
+    agent.parts["casino"] = book.balance + casino.in_flight
+    settle(fleet, agent, at, read="casino")
+
+
+def tell_residual(fleet: FleetState, agent: AgentState, book: Book, service: str, at: float) -> None:
+    """Tell of unexplained money once, and again only when it is another sum."""
+    residual = book.conservation.residual()
+    if residual is None or residual == book.told:
+        return
+    book.told = residual
+    if residual:
+        fleet.happened.append(
+            Happening(what="unexplained_money", agent_id=agent.agent_id, at=at, amount=residual, subject=service)
+        )
 
 
 def _lose_stake(fleet: FleetState, agent: AgentState) -> None:
     casino = agent.casino
-    stake, at, casino.open_stake = casino.open_stake, casino.open_stake_at, 0.0
-    if stake:
-        settle_stake(fleet, agent, stake, 0.0, at)
+    stake, casino.open_stake = casino.open_stake, 0.0
+    settle_stake(fleet, agent, stake, 0.0, casino.open_stake_at)
 
 
 def _lose_parlay(fleet: FleetState, agent: AgentState) -> None:
     casino = agent.casino
-    stake, at, casino.open_parlay = casino.open_parlay, casino.open_parlay_at, 0.0
+    stake, casino.open_parlay = casino.open_parlay, 0.0
     if stake:
-        settle_stake(fleet, agent, stake, 0.0, at, parlay=True)
+        settle_stake(fleet, agent, stake, 0.0, casino.open_parlay_at, parlay=True)
 
 
 def _stake(_: FleetState, agent: AgentState, __: LedgerEntry, amount: float, at: float) -> None:
@@ -118,7 +119,10 @@ def _stake(_: FleetState, agent: AgentState, __: LedgerEntry, amount: float, at:
 
 def _payout(fleet: FleetState, agent: AgentState, _: LedgerEntry, amount: float, at: float) -> None:
     stake, agent.casino.open_stake = agent.casino.open_stake, 0.0
-    settle_stake(fleet, agent, stake, amount, at)
+    if stake:
+        settle_stake(fleet, agent, stake, amount, at)
+    else:
+        _unmatched(fleet, agent, amount)
 
 
 def _parlay_stake(_: FleetState, agent: AgentState, __: LedgerEntry, amount: float, at: float) -> None:
@@ -127,7 +131,17 @@ def _parlay_stake(_: FleetState, agent: AgentState, __: LedgerEntry, amount: flo
 
 def _parlay_payout(fleet: FleetState, agent: AgentState, _: LedgerEntry, amount: float, at: float) -> None:
     stake, agent.casino.open_parlay = agent.casino.open_parlay, 0.0
-    settle_stake(fleet, agent, stake, amount, at, parlay=True)
+    if stake:
+        settle_stake(fleet, agent, stake, amount, at, parlay=True)
+    else:
+        _unmatched(fleet, agent, amount)
+
+
+def _unmatched(fleet: FleetState, agent: AgentState, amount: float) -> None:
+    """A payout whose stake was taken for lost: it is money of play, but not a bet of its own."""
+    agent.casino.net += amount
+    agent.casino.paid += amount
+    ignore(fleet, "payout_without_stake")
 
 
 def _challenge_stake(_: FleetState, agent: AgentState, row: LedgerEntry, amount: float, __: float) -> None:
@@ -147,14 +161,14 @@ def _game_money(_: FleetState, agent: AgentState, __: LedgerEntry, amount: float
 def _flow(fleet: FleetState, agent: AgentState, row: LedgerEntry, amount: float, at: float) -> None:
     fee = float(row.fee)
     moved = amount + fee
-    transfer(fleet, agent, "casino", moved, at)
+    transfer(agent, "casino", moved, shown=True)
     if fee:
         agent.income["fees"] = agent.income.get("fees", 0.0) - fee
     if row.entry in _INFLOW:
         source = _INFLOW[row.entry]
         if source:
             agent.deposits += moved
-            agent.tallies.add("pf_wallet_deposits_usdc_total", (source,), moved)
+            agent.tallies.add("pf_wallet_deposits_usdc_total", (source,), max(0.0, moved))
         if row.entry == "faucet":
             agent.tallies.add("pf_faucet_claims_total", ("success",))
         fleet.happened.append(
@@ -162,13 +176,14 @@ def _flow(fleet: FleetState, agent: AgentState, row: LedgerEntry, amount: float,
         )
     elif kind := _OUTFLOW[row.entry]:
         agent.withdrawals -= moved
-        agent.tallies.add("pf_wallet_withdrawals_usdc_total", (kind,), -moved)
+        agent.tallies.add("pf_wallet_withdrawals_usdc_total", (kind,), max(0.0, -moved))
 
 
 def _referral(fleet: FleetState, agent: AgentState, row: LedgerEntry, amount: float, at: float) -> None:
     agent.income["referral"] = agent.income.get("referral", 0.0) + amount
     service = "escrow" if row.entry == "escrow_referral" else row.service
-    agent.tallies.add("pf_referral_income_usdc_total", (service, str(row.level or 1)), amount)
+    level = str(min(row.level or 1, _LEVELS))
+    agent.tallies.add("pf_referral_income_usdc_total", (service, level), max(0.0, amount))
     fleet.happened.append(Happening(what="referral", agent_id=agent.agent_id, at=at, amount=amount, subject=service))
 
 

@@ -9,27 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Literal
 
-from fleawatch.catalog.labels import ASSET, GAME_TYPE, STRATEGY
+from fleawatch.catalog.labels import ASSET, GAME_TYPE, MARKET, STRATEGY
 from fleawatch.events import (
-    Amended,
     BetSettled,
     ChallengeOpened,
     ChallengeSettled,
     Event,
     GameTotals,
-    OrderFilled,
     ParlaySettled,
     PositionClosed,
     TournamentEntered,
     TournamentPaid,
 )
-from fleawatch.flow.fold.equity import moment, settle
+from fleawatch.flow.fold.equity import ignore, reported_move, settle
 from fleawatch.flow.state import AgentState, FleetState, Happening
 from fleawatch.flow.words import word
 from fleawatch.risk.attribution import Attributed
 
 ROUNDS_KEPT: Final = 100
 """A game's win ratio is that of its last hundred rounds."""
+
+LAST_BETS_KEPT: Final = 256
+"""Bets of the newest second that are remembered by id: more than the platform lets an agent place in a minute."""
 
 _SAME: Final = 1e-9
 _SIGN: Final = {"win": 1, "loss": 0, "push": -1}
@@ -67,7 +68,7 @@ def count_trade(
 ) -> None:
     """One trade ended with `net` USD: outcome, profit or loss, statistics by window."""
     outcome = outcome_of(net)
-    name = word(agent, STRATEGY, strategy or agent.profile.strategy)
+    name = word(agent, STRATEGY, strategy or agent.profile.strategy_at(at))
     if subject != "position":
         casino = agent.casino
         casino.wins += outcome == "win"
@@ -83,7 +84,7 @@ def count_trade(
     fleet.happened.append(Happening(what="trade", agent_id=agent.agent_id, at=at, amount=net, subject=subject))
 
 
-def bet(fleet: FleetState, agent: AgentState, event: BetSettled) -> None:
+def bet(fleet: FleetState, agent: AgentState, event: BetSettled, at: float) -> None:
     """One bet, seen by itself: its game's rounds and win ratio, and the attribution of its result."""
     stake, payout = float(event.stake), float(event.payout)
     game = word(agent, GAME_TYPE, event.game)
@@ -96,7 +97,6 @@ def bet(fleet: FleetState, agent: AgentState, event: BetSettled) -> None:
         del recent[0]
     _remember(agent, event)
     agent.tallies.add("pf_casino_rounds_total", (game, outcome))
-    at = moment(fleet, agent, event)
     attribute(agent, event)
     if agent.self_reported:
         casino.staked_bets += 1
@@ -105,103 +105,122 @@ def bet(fleet: FleetState, agent: AgentState, event: BetSettled) -> None:
         bets, wagered, paid = casino.games.get(game, (0, 0.0, 0.0))
         casino.games[game] = (bets + 1, wagered + stake, paid + payout)
         settle_stake(fleet, agent, stake, payout, at)
+        reported_move(agent, event.at, payout - stake)
+        settle(fleet, agent, at)
 
 
-def parlay(fleet: FleetState, agent: AgentState, event: ParlaySettled) -> None:
+def parlay(fleet: FleetState, agent: AgentState, event: ParlaySettled, at: float) -> None:
     """One parlay, seen by itself. Where the ledger is read it has been counted there."""
-    at = moment(fleet, agent, event)
     attribute(agent, event)
     if agent.self_reported:
-        settle_stake(fleet, agent, float(event.stake), float(event.payout), at, parlay=True)
+        stake, payout = float(event.stake), float(event.payout)
+        settle_stake(fleet, agent, stake, payout, at, parlay=True)
+        reported_move(agent, event.at, payout - stake)
+        settle(fleet, agent, at)
 
 
 def attribute(agent: AgentState, trade: BetSettled | ParlaySettled | PositionClosed) -> None:
     """Put the result of a trade under its strategy, market or game, asset and hour."""
-    agent.attribution.add(_attributed(agent, trade))
+    agent.attribution.add(attributed(agent, trade))
 
 
-def amended(_: FleetState, agent: AgentState, event: Amended) -> None:
-    """A booked fact is known better: its attribution moves from the old properties to the new ones."""
-    before, after = event.before, event.after
-    if isinstance(before, OrderFilled) or isinstance(after, OrderFilled):
-        return
-    if before.strategy != after.strategy:
-        agent.attribution.move(_attributed(agent, before), _attributed(agent, after))
+def strategy_of(agent: AgentState, trade: BetSettled | ParlaySettled | PositionClosed) -> str:
+    """The strategy of a trade: its own, that of the position it closed, or the one in force when it was settled."""
+    if trade.strategy is not None:
+        return trade.strategy
+    known = agent.trading.strategies.get(trade.position_id) if isinstance(trade, PositionClosed) else None
+    return known or agent.profile.strategy_at(trade.at)
 
 
-def _attributed(agent: AgentState, trade: BetSettled | ParlaySettled | PositionClosed) -> Attributed:
-    """A trade as attribution books it. The hour is that of the fact, so that moving it finds the part it was booked to."""
-    strategy = trade.strategy or agent.profile.strategy
+def attributed(agent: AgentState, trade: BetSettled | ParlaySettled | PositionClosed) -> Attributed:
+    """A trade as attribution books it: a function of the fact, so that moving it finds the part it was booked to."""
+    strategy = word(agent, STRATEGY, strategy_of(agent, trade))
     if isinstance(trade, PositionClosed):
         gross, fees = float(trade.realized_pnl_usd), float(trade.fee_usd)
-        asset = word(agent, ASSET, trade.market.partition("-")[0])
         return Attributed(
-            at=trade.at, strategy=strategy, market=trade.market, asset=asset, net=gross - fees, gross=gross, fees=fees,
+            at=trade.at,
+            strategy=strategy,
+            market=word(agent, MARKET, trade.market),
+            asset=word(agent, ASSET, trade.market.partition("-")[0]),
+            net=gross - fees,
+            gross=gross,
+            fees=fees,
             slippage=float(trade.slippage_usd or 0),
-        )  # fmt: skip
+        )
     net = float(trade.payout) - float(trade.stake)
     game = word(agent, GAME_TYPE, trade.game) if isinstance(trade, BetSettled) else "parlay"
     return Attributed(at=trade.at, strategy=strategy, market=game, asset="USD", net=net, gross=net)
 
 
-def totals(fleet: FleetState, agent: AgentState, event: GameTotals) -> None:
+def totals(fleet: FleetState, agent: AgentState, event: GameTotals, _: float) -> None:
     """The platform's own lifetime totals by game: exact money, where single bets are rounded to cents."""
     casino = agent.casino
     if event.bets < casino.games_bets:
-        fleet.ignored["game_totals_older"] = fleet.ignored.get("game_totals_older", 0) + 1
+        ignore(fleet, "game_totals_older")
         return
     casino.games_bets = event.bets
+    games: dict[str, tuple[int, float, float]] = {}
     for row in event.games:
         game = word(agent, GAME_TYPE, row.game)
-        casino.games[row.game] = (row.bets, float(row.wagered), float(row.paid))
-        agent.tallies.reach("pf_casino_wagered_usdc_total", (game,), float(row.wagered))
-        agent.tallies.reach("pf_casino_paid_usdc_total", (game,), float(row.paid))
+        bets, wagered, paid = games.get(game, (0, 0.0, 0.0))
+        games[game] = (bets + row.bets, wagered + float(row.wagered), paid + float(row.paid))
+    for game, (_bets, wagered, paid) in games.items():
+        agent.tallies.reach("pf_casino_wagered_usdc_total", (game,), wagered)
+        agent.tallies.reach("pf_casino_paid_usdc_total", (game,), paid)
+    casino.games.update(games)
 
 
-def challenge_opened(_: FleetState, agent: AgentState, event: ChallengeOpened) -> None:
+def challenge_opened(fleet: FleetState, agent: AgentState, event: ChallengeOpened, at: float) -> None:
     """A challenge, reported by the agent itself; where the ledger is read, the ledger holds the stake."""
-    if agent.self_reported:
-        agent.casino.challenge_stakes[event.challenge_id] = float(event.stake)
+    if not agent.self_reported or event.challenge_id in agent.casino.challenge_stakes:
+        return
+    stake = float(event.stake)
+    agent.casino.challenge_stakes[event.challenge_id] = stake
+    if agent.casino.read_balance is not None:
+        reported_move(agent, event.at, -stake)
+        agent.parts["casino"] = agent.parts.get("casino", 0.0) + stake
+    settle(fleet, agent, at)
 
 
-def challenge_settled(fleet: FleetState, agent: AgentState, event: ChallengeSettled) -> None:
+def challenge_settled(fleet: FleetState, agent: AgentState, event: ChallengeSettled, at: float) -> None:
     """A challenge ended. A lost one writes no ledger row, so its stake ends here for every agent."""
     casino = agent.casino
-    stake = casino.challenge_stakes.pop(event.challenge_id, None)
-    if stake is None:
+    stake, payout = casino.challenge_stakes.get(event.challenge_id), float(event.payout)
+    if stake is None or (payout and not agent.self_reported):
         return
-    if agent.self_reported:
-        casino.net += float(event.payout) - stake
-    elif event.payout == 0:
-        casino.net -= stake
+    del casino.challenge_stakes[event.challenge_id]
+    casino.net += payout - stake
+    if not agent.self_reported or casino.read_balance is not None:
         agent.parts["casino"] = agent.parts.get("casino", 0.0) - stake
-    else:
-        casino.challenge_stakes[event.challenge_id] = stake
-    settle(fleet, agent, moment(fleet, agent, event))
+    if agent.self_reported:
+        reported_move(agent, event.at, payout)
+    settle(fleet, agent, at)
 
 
-def tournament(fleet: FleetState, agent: AgentState, event: TournamentEntered | TournamentPaid) -> None:
+def tournament(fleet: FleetState, agent: AgentState, event: TournamentEntered | TournamentPaid, at: float) -> None:
     """Tournament money, reported by the agent itself: an entry is an expense, a prize a gain."""
     if agent.self_reported:
-        agent.casino.net += float(event.prize) if isinstance(event, TournamentPaid) else -float(event.fee)
-        settle(fleet, agent, moment(fleet, agent, event))
+        amount = float(event.prize) if isinstance(event, TournamentPaid) else -float(event.fee)
+        agent.casino.net += amount
+        reported_move(agent, event.at, amount)
+        settle(fleet, agent, at)
 
 
 def _remember(agent: AgentState, event: BetSettled) -> None:
     casino = agent.casino
-    if event.at > casino.last_bet_at:
-        casino.last_bet_at = event.at
+    happened = min(event.at, event.seen_at)
+    if happened > casino.last_bet_at:
+        casino.last_bet_at = happened
         casino.last_bet_ids = [event.bet_id]
-    elif event.at == casino.last_bet_at:
+    elif happened == casino.last_bet_at and len(casino.last_bet_ids) < LAST_BETS_KEPT:
         casino.last_bet_ids.append(event.bet_id)
-    agent.last_fact_at = max(agent.last_fact_at, event.at)
+    agent.last_fact_at = max(agent.last_fact_at, happened)
 
 
+LEVEL_HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {GameTotals: totals}
 HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {
     BetSettled: bet,
     ParlaySettled: parlay,
-    Amended: amended,
-    GameTotals: totals,
     ChallengeOpened: challenge_opened,
     ChallengeSettled: challenge_settled,
     TournamentEntered: tournament,

@@ -12,6 +12,7 @@ from typing import Final
 from fleawatch.catalog.declare import FILLED, LATENCY, SLIPPAGE
 from fleawatch.catalog.labels import ASSET, ENDPOINT, MARKET, ORDER_REASON, STRATEGY
 from fleawatch.events import (
+    Amended,
     CapitalReported,
     CollateralMoved,
     Event,
@@ -25,16 +26,18 @@ from fleawatch.events import (
     PositionOpened,
     PositionsRead,
 )
-from fleawatch.flow.fold.equity import moment, settle, transfer
-from fleawatch.flow.fold.play import attribute, count_trade
+from fleawatch.flow.fold.equity import ignore, settle, transfer
+from fleawatch.flow.fold.play import attribute, attributed, count_trade, strategy_of
 from fleawatch.flow.state import AgentState, FleetState, Market, Position
 from fleawatch.flow.words import word
 
 IDS_KEPT: Final = 256
 """How many ids of closed positions and fills are remembered for readers: more than the platform lists at once."""
+VANISHED_KEPT: Final = 64
+"""Positions that were gone before their closing was seen; an older one stays at its last mark for good."""
 
 
-def opened(fleet: FleetState, agent: AgentState, event: PositionOpened) -> None:
+def opened(fleet: FleetState, agent: AgentState, event: PositionOpened, at: float) -> None:
     """A position exists; it is worth nothing beyond its entry until it is marked."""
     if event.position_id in agent.trading.closed_ids or event.position_id in agent.trading.positions:
         return
@@ -52,10 +55,10 @@ def opened(fleet: FleetState, agent: AgentState, event: PositionOpened) -> None:
         strategy=event.strategy,
     )
     _since(agent, event.at)
-    _value(fleet, agent, event)
+    _value(fleet, agent, at)
 
 
-def marked(fleet: FleetState, agent: AgentState, event: PositionMarked) -> None:
+def marked(fleet: FleetState, agent: AgentState, event: PositionMarked, at: float) -> None:
     """A position's value moved: unrealised P&L is part of the equity."""
     position = agent.trading.positions.get(event.position_id)
     if position is None or event.at < position.marked_at:
@@ -65,56 +68,60 @@ def marked(fleet: FleetState, agent: AgentState, event: PositionMarked) -> None:
     position.marked_at = event.at
     if event.liquidation_price is not None:
         position.liquidation_price = float(event.liquidation_price)
-    _value(fleet, agent, event)
+    _value(fleet, agent, at)
 
 
-def closed(fleet: FleetState, agent: AgentState, event: PositionClosed) -> None:
+def closed(fleet: FleetState, agent: AgentState, event: PositionClosed, at: float) -> None:
     """A position went flat: one trade, its unrealised P&L becomes realised."""
     trading = agent.trading
     if event.position_id in trading.closed_ids:
+        ignore(fleet, "position_closed_again")
         return
     position = trading.positions.pop(event.position_id, None)
     _keep(trading.closed_ids, event.position_id)
     gross, fee = float(event.realized_pnl_usd), float(event.fee_usd)
-    trading.realized += gross
+    _realize(agent, event.at, gross - trading.vanished.pop(event.position_id, 0.0))
     trading.trades += 1
     market = trading.markets.setdefault(word(agent, MARKET, event.market), Market())
     market.gross += gross
     market.trades += 1
     _since(agent, event.opened_at)
-    at = moment(fleet, agent, event)
-    strategy = event.strategy or (position.strategy if position else None)
-    asset = word(agent, ASSET, event.market.partition("-")[0])
+    if event.strategy is None and position is not None and position.strategy is not None:
+        trading.strategies[event.position_id] = position.strategy
+        if len(trading.strategies) > IDS_KEPT:
+            del trading.strategies[next(iter(trading.strategies))]
     attribute(agent, event)
-    _value(fleet, agent, event)
-    count_trade(fleet, agent, gross - fee, at, asset=asset, strategy=strategy, subject="position")
+    _value(fleet, agent, at)
+    asset = word(agent, ASSET, event.market.partition("-")[0])
+    count_trade(fleet, agent, gross - fee, at, asset=asset, strategy=strategy_of(agent, event), subject="position")
 
 
-def filled(fleet: FleetState, agent: AgentState, event: OrderFilled) -> None:
+def filled(fleet: FleetState, agent: AgentState, event: OrderFilled, at: float) -> None:
     """A fill: its fee is paid now, its notional counts, its slippage is measured against the expected price."""
     trading = agent.trading
     if event.trade_id in trading.fill_ids:
+        ignore(fleet, "fill_again")
         return
     _keep(trading.fill_ids, event.trade_id)
     fee, notional = float(event.fee_usd), float(event.notional_usd)
-    name = word(agent, MARKET, event.market)
-    market = trading.markets.setdefault(name, Market())
+    market = trading.markets.setdefault(word(agent, MARKET, event.market), Market())
     market.fees += fee
     market.notional += notional
     trading.fees += fee
-    strategy = word(agent, STRATEGY, event.strategy or agent.profile.strategy)
+    if _in_capital(agent, event.at):
+        trading.settled -= fee
+    strategy = word(agent, STRATEGY, event.strategy or agent.profile.strategy_at(event.at))
     asset = word(agent, ASSET, event.market.partition("-")[0])
     agent.tallies.add("pf_trade_volume_usdc_total", (strategy, asset, event.side), notional)
     if fee > 0:
         agent.tallies.add("pf_trade_fees_usdc_total", (strategy, asset), fee)
-    if event.expected_price:
-        _slip(agent, event, strategy, asset, name)
-    agent.last_fact_at = max(agent.last_fact_at, event.at)
+    count_slippage(agent, event)
+    _acted(agent, event)
     _since(agent, event.at)
-    _value(fleet, agent, event)
+    _value(fleet, agent, at)
 
 
-def placed(_: FleetState, agent: AgentState, event: OrderPlaced) -> None:
+def placed(_: FleetState, agent: AgentState, event: OrderPlaced, __: float) -> None:
     """An attempt to order ended: count it, its latency, its refusal."""
     market = word(agent, MARKET, event.market)
     agent.tallies.add("pf_orders_total", (market, event.order_type, event.status))
@@ -128,75 +135,135 @@ def placed(_: FleetState, agent: AgentState, event: OrderPlaced) -> None:
         agent.tallies.add("pf_order_rejections_total", (word(agent, ORDER_REASON, event.reason or "other"),))
     if event.fill_ratio is not None:
         agent.tallies.observe("pf_order_fill_ratio", (event.order_type,), FILLED, event.fill_ratio)
-    agent.last_fact_at = max(agent.last_fact_at, event.at)
+    _acted(agent, event)
 
 
-def funding(fleet: FleetState, agent: AgentState, event: FundingPaid) -> None:
+def funding(fleet: FleetState, agent: AgentState, event: FundingPaid, at: float) -> None:
     """Funding was paid (positive) or received."""
-    agent.trading.funding += float(event.amount_usd)
-    _value(fleet, agent, event)
-
-
-def capital(fleet: FleetState, agent: AgentState, event: CapitalReported) -> None:
-    """The exchange's own account value: it replaces a declared capital and holds every realised result already."""
-    trading = agent.trading
-    trading.capital = float(event.capital_usd)
-    trading.capital_reported = True
-    agent.by_design.pop("trading", None)
-    _value(fleet, agent, event)
-
-
-def collateral(fleet: FleetState, agent: AgentState, event: CollateralMoved) -> None:
-    """Collateral moved in or out: a flow; a reported capital will show it by itself, a declared one grows by it."""
     amount = float(event.amount_usd)
-    if agent.trading.capital is not None and not agent.trading.capital_reported:
-        agent.trading.capital += amount
-    transfer(fleet, agent, "trading", amount, moment(fleet, agent, event))
-    metric, kind = (
-        ("pf_wallet_deposits_usdc_total", "transfer")
-        if amount > 0
-        else ("pf_wallet_withdrawals_usdc_total", "transfer")
-    )
-    agent.tallies.add(metric, (kind,), abs(amount))
+    agent.trading.funding += amount
+    if _in_capital(agent, event.at):
+        agent.trading.settled -= amount
+    strategy = word(agent, STRATEGY, agent.profile.strategy_at(event.at))
+    asset = word(agent, ASSET, event.market.partition("-")[0])
+    direction = "paid" if amount > 0 else "received"
+    agent.tallies.add("pf_trade_funding_usdc_total", (strategy, asset, direction), abs(amount))
+    _value(fleet, agent, at)
 
 
-def positions_read(fleet: FleetState, agent: AgentState, event: PositionsRead) -> None:
-    """The open positions, complete: what is not named is gone, and marks are current only when the exchange was there."""
+def capital(fleet: FleetState, agent: AgentState, event: CapitalReported, at: float) -> None:
+    """The exchange's own account value, which holds every result realised until then.
+
+    The first one replaces a declared capital: what it differs by is no result, but a better knowledge of the collateral.
+    """
+    trading = agent.trading
+    if trading.capital_reported and event.at < trading.capital_at:
+        ignore(fleet, "capital_older")
+        return
+    before = trading.value
+    first = not trading.capital_reported
+    trading.capital = float(event.capital_usd)
+    trading.capital_reported, trading.capital_at, trading.settled = True, event.at, trading.net
+    agent.by_design.pop("trading", None)
+    after = trading.value
+    if first and after is not None:
+        transfer(agent, "trading", after - (before or 0.0))
+    _value(fleet, agent, at)
+
+
+def collateral(fleet: FleetState, agent: AgentState, event: CollateralMoved, at: float) -> None:
+    """Collateral moved in or out: a flow. A capital that was reported after it holds it already."""
+    amount = float(event.amount_usd)
+    trading = agent.trading
+    if trading.capital is not None:
+        shown = _in_capital(agent, event.at)
+        transfer(agent, "trading", amount, shown=shown)
+        if not shown:
+            trading.capital += amount
+    if amount > 0:
+        agent.tallies.add("pf_wallet_deposits_usdc_total", ("transfer",), amount)
+    else:
+        agent.tallies.add("pf_wallet_withdrawals_usdc_total", ("transfer",), -amount)
+    _value(fleet, agent, at)
+
+
+def positions_read(fleet: FleetState, agent: AgentState, event: PositionsRead, at: float) -> None:
+    """The open positions, complete: what is not named is gone, and marks are current only when the exchange was there.
+
+    A position that is gone without its closing having been seen is held at its last mark until that is.
+    """
     trading = agent.trading
     trading.marked = event.marked
-    for gone in [key for key in trading.positions if key not in event.open_ids]:
-        if event.marked:
-            del trading.positions[gone]
-            fleet.ignored["position_vanished"] = fleet.ignored.get("position_vanished", 0) + 1
-    _value(fleet, agent, event)
+    if event.marked and trading.positions.keys() - event.open_ids:
+        for gone in [key for key in trading.positions if key not in event.open_ids]:
+            last = trading.positions.pop(gone).unrealized or 0.0
+            _realize(agent, event.at, last)
+            trading.vanished[gone] = last
+            if len(trading.vanished) > VANISHED_KEPT:
+                del trading.vanished[next(iter(trading.vanished))]
+            ignore(fleet, "position_vanished")
+    _value(fleet, agent, at)
 
 
-def price_seen(_: FleetState, agent: AgentState, event: MarketTick | OrderBookSnapshot) -> None:
+def price_seen(_: FleetState, agent: AgentState, event: MarketTick | OrderBookSnapshot, __: float) -> None:
     """The agent's price feed is as old as its newest price."""
-    agent.health.market_at = max(agent.health.market_at or 0.0, event.at)
+    agent.health.market_at = max(agent.health.market_at or 0.0, min(event.at, event.seen_at))
 
 
-def _slip(agent: AgentState, event: OrderFilled, strategy: str, asset: str, market: str) -> None:
-    expected = float(event.expected_price or 0)
+def count_slippage(agent: AgentState, event: OrderFilled) -> None:
+    """Measure a fill against the price expected at decision time; without one there is nothing to measure."""
+    if not event.expected_price:
+        return
+    expected = float(event.expected_price)
     signed = (float(event.price) - expected) / expected * (1 if event.side == "buy" else -1)
-    agent.tallies.observe("pf_trade_slippage_ratio", (market,), SLIPPAGE, max(0.0, signed))
+    agent.tallies.observe("pf_trade_slippage_ratio", (word(agent, MARKET, event.market),), SLIPPAGE, max(0.0, signed))
     if signed:
+        strategy = word(agent, STRATEGY, event.strategy or agent.profile.strategy_at(event.at))
+        asset = word(agent, ASSET, event.market.partition("-")[0])
         direction = "adverse" if signed > 0 else "improvement"
         cost = abs(signed) * float(event.notional_usd)
         agent.tallies.add("pf_trade_slippage_cost_usdc_total", (strategy, asset, direction), cost)
 
 
-def _value(fleet: FleetState, agent: AgentState, event: Event) -> None:
-    """Value the trading part anew: capital + realised after fees + unrealised.
+def amended(_: FleetState, agent: AgentState, event: Amended, __: float) -> None:
+    """A booked fact is known better: what was booked by its old properties moves to the new ones."""
+    before, after = event.before, event.after
+    if before.agent_id != agent.agent_id or after.agent_id != agent.agent_id:
+        return
+    if isinstance(before, OrderFilled) or isinstance(after, OrderFilled):
+        if isinstance(before, OrderFilled) and isinstance(after, OrderFilled) and not before.expected_price:
+            count_slippage(agent, after)
+        return
+    old, new = attributed(agent, before), attributed(agent, after)
+    if old != new:
+        agent.attribution.move(old, new)
+
+
+def _realize(agent: AgentState, happened: float, amount: float) -> None:
+    agent.trading.realized += amount
+    if _in_capital(agent, happened):
+        agent.trading.settled += amount
+
+
+def _in_capital(agent: AgentState, happened: float) -> bool:
+    """Whether the reported capital holds already what happened then."""
+    return agent.trading.capital_reported and happened <= agent.trading.capital_at
+
+
+def _value(fleet: FleetState, agent: AgentState, at: float) -> None:
+    """Value the trading part anew.
 
     Positions are read one after the other, so a polled agent is valued when the reading ends, at marks of one moment.
     """
-    trading = agent.trading
-    if trading.capital is not None:
-        settled = 0.0 if trading.capital_reported else trading.net
-        agent.parts["trading"] = trading.capital + settled + trading.unrealized
+    value = agent.trading.value
+    if value is not None:
+        agent.parts["trading"] = value
     if "trading" not in agent.profile.collectors:
-        settle(fleet, agent, moment(fleet, agent, event))
+        settle(fleet, agent, at)
+
+
+def _acted(agent: AgentState, event: Event) -> None:
+    agent.last_fact_at = max(agent.last_fact_at, min(event.at, event.seen_at))
 
 
 def _since(agent: AgentState, at: float) -> None:
@@ -210,16 +277,19 @@ def _keep(ids: list[str], new: str) -> None:
         del ids[0]
 
 
-HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {
+LEVEL_HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {
     PositionOpened: opened,
     PositionMarked: marked,
     PositionClosed: closed,
     OrderFilled: filled,
-    OrderPlaced: placed,
-    FundingPaid: funding,
     CapitalReported: capital,
-    CollateralMoved: collateral,
     PositionsRead: positions_read,
     MarketTick: price_seen,
     OrderBookSnapshot: price_seen,
+}
+HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {
+    Amended: amended,
+    OrderPlaced: placed,
+    FundingPaid: funding,
+    CollateralMoved: collateral,
 }

@@ -12,7 +12,7 @@ One reader a gauge, grouped by subject; counters and histograms are what the bel
 Nothing here changes a number of the state.
 """
 
-from fleawatch.flow.samples.registry import Readers, readers_of
+from fleawatch.flow.samples.registry import OF_PROCESS, READERS, Readers, readers_of
 from fleawatch.flow.samples.rows import Sample, samples
 from fleawatch.flow.samples.shape import Fixed, Keyed, OfFleet
 from fleawatch.flow.samples.unbuilt import UNBUILT
@@ -20,6 +20,8 @@ from fleawatch.flow.samples.view import AgentView, Memory
 from fleawatch.flow.tally import Labels
 
 __all__ = [
+    "OF_PROCESS",
+    "READERS",
     "UNBUILT",
     "AgentView",
     "Fixed",

@@ -6,14 +6,14 @@ first escrow that fails would be a series that appears at 1, and no rate would s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from fleawatch.catalog import escrow
 from fleawatch.catalog.labels import AGENT_ID
 from fleawatch.catalog.spec import Metric
-from fleawatch.flow.fold.equity import MONEY
 from fleawatch.flow.samples.shape import combinations
+from fleawatch.flow.samples.unbuilt import UNBUILT
 from fleawatch.flow.samples.view import AgentView
 from fleawatch.flow.state import FleetState
 from fleawatch.flow.tally import Distribution, Labels, Tallies
@@ -30,35 +30,40 @@ class Counted:
     Attributes:
         of_agents: counters and histograms with the agent's id among their labels, by name.
         of_fleet: those without.
-        zeros: the zeros a counter begins with, by name; none for counters with an open label.
+        listed: counters of agents whose label values can be listed, each with its zeros.
+        open: the other counters of agents.
+        zeros: the zeros with which counters of the fleet begin, by name.
     """
 
-    __slots__ = ("of_agents", "of_fleet", "zeros")
+    __slots__ = ("listed", "of_agents", "of_fleet", "open", "zeros")
 
-    def __init__(self, metrics: Iterator[Metric]) -> None:
+    def __init__(self, metrics: Iterable[Metric]) -> None:
         self.of_agents: dict[str, Metric] = {}
         self.of_fleet: dict[str, Metric] = {}
         for metric in metrics:
             (self.of_agents if AGENT_ID in metric.labels else self.of_fleet)[metric.name] = metric
-        self.zeros: dict[str, dict[Labels, float]] = {}
-        for metric in (*self.of_agents.values(), *self.of_fleet.values()):
-            every = combinations(metric) if metric.type == "counter" else ()
-            if 0 < len(every) <= MOST_ZEROS:
-                self.zeros[metric.name] = dict.fromkeys(every, 0.0)
+        every = {metric.name: _zeros(metric) for metric in (*self.of_agents.values(), *self.of_fleet.values())}
+        self.listed = tuple((name, every[name]) for name in self.of_agents if every[name])
+        self.open = tuple(
+            name for name, metric in self.of_agents.items() if metric.type == "counter" and not every[name]
+        )
+        self.zeros = {name: every[name] for name in self.of_fleet}
 
-    def counters(self, view: AgentView) -> Iterator[tuple[str, Mapping[Labels, float]]]:
-        """The counters of one agent by name, label values without the agent's id."""
+    def row(self, name: str, zeros: dict[Labels, float], view: AgentView) -> Sequence[float | None]:
+        """A listed counter of one agent in the order of its zeros; nothing before its collector has read."""
+        series = view.agent.tallies.counters.get(name)
+        if series:
+            return list(map(series.get, zeros, zeros.values()))
+        begun = view.has_read("escrow") if name in _ESCROW else view.begun
+        return tuple(zeros.values()) if begun else (None,) * len(zeros)
+
+    def counters(self, view: AgentView) -> Iterator[tuple[str, Mapping[Labels, float | None]]]:
+        """Every counter of one agent by name, label values without the agent's id."""
+        for name, zeros in self.listed:
+            row = zip(zeros, self.row(name, zeros, view), strict=True)
+            yield name, {**dict(row), **view.agent.tallies.counters.get(name, {})}
         counters = view.agent.tallies.counters
-        begun = {name for name in (*MONEY, "probe") if view.has_read(name)}
-        for name, metric in self.of_agents.items():
-            if metric.type != "counter":
-                continue
-            series = counters.get(name)
-            zeros = self.zeros.get(name)
-            if zeros is not None and ("escrow" in begun if name in _ESCROW else begun):
-                yield name, {**zeros, **series} if series else zeros
-            elif series:
-                yield name, series
+        yield from ((name, counters[name]) for name in self.open if name in counters)
 
     def histograms(self, view: AgentView) -> Iterator[tuple[str, Mapping[Labels, Distribution]]]:
         """The histograms of one agent by name, label values without the agent's id."""
@@ -67,25 +72,31 @@ class Counted:
                 yield name, series
 
     def fleet_counters(self, fleet: FleetState) -> Iterator[tuple[str, Mapping[Labels, float]]]:
-        """Counters without an agent, by name: what the fleet tallied, and the sum of what agents did."""
+        """Counters without an agent, by name, summed over all who tally them."""
         for name, metric in self.of_fleet.items():
             if metric.type != "counter":
                 continue
-            found = dict(self.zeros.get(name, {}))
-            for tallies in _all_tallies(fleet):
+            found = dict(self.zeros[name])
+            for tallies in _keepers(metric, fleet):
                 for labels, value in tallies.counters.get(name, {}).items():
                     found[labels] = found.get(labels, 0.0) + value
             yield name, found
 
     def fleet_histograms(self, fleet: FleetState) -> Iterator[tuple[str, Mapping[Labels, Distribution]]]:
-        """Histograms without an agent, by name, summed likewise."""
+        """Histograms without an agent, by name, summed over all who tally them."""
         for name, metric in self.of_fleet.items():
             if metric.type == "histogram":
                 found: dict[Labels, Distribution] = {}
-                for tallies in _all_tallies(fleet):
+                for tallies in _keepers(metric, fleet):
                     for labels, distribution in tallies.distributions.get(name, {}).items():
                         found[labels] = merged(found.get(labels), distribution)
                 yield name, found
+
+
+def _zeros(metric: Metric) -> dict[Labels, float]:
+    """Nothing for what is not judged yet: a 0 would say that there was none."""
+    every = combinations(metric) if metric.type == "counter" and metric.name not in UNBUILT else ()
+    return dict.fromkeys(every, 0.0) if len(every) <= MOST_ZEROS else {}
 
 
 def merged(one: Distribution | None, other: Distribution) -> Distribution:
@@ -96,7 +107,8 @@ def merged(one: Distribution | None, other: Distribution) -> Distribution:
     return Distribution(counts, one.total + other.total, max(one.last, other.last))
 
 
-def _all_tallies(fleet: FleetState) -> Iterator[Tallies]:
+def _keepers(metric: Metric, fleet: FleetState) -> Iterator[Tallies]:
+    """Who tallies a metric without an agent: the fleet what the monitor says, an agent what its own process says."""
     yield fleet.tallies
-    for agent in fleet.agents.values():
-        yield agent.tallies
+    if metric.owner == "agent":
+        yield from (agent.tallies for agent in fleet.agents.values())

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fleawatch.catalog import performance, trading, wallet
 from fleawatch.flow.samples.shape import Keyed, Value, fixed
 from fleawatch.flow.samples.view import AgentView
-from fleawatch.flow.samples.wording import currency_word, service_word
+from fleawatch.flow.samples.wording import book_labels
 from fleawatch.flow.tally import Labels
 
 _KNOWN, _PARTIAL, _UNKNOWN = (1, 0, 0), (0, 1, 0), (0, 0, 1)
@@ -49,17 +49,19 @@ def day_start(view: AgentView) -> tuple[Value]:
 
 def pnl_window(view: AgentView) -> list[Value]:
     """USD by window; None before the first P&L."""
-    change = view.agent.performance.changes.change
-    return [change(window) if view.money else None for window in trading.PNL_WINDOW.windows]
+    changes = view.agent.performance.changes
+    total = changes.total
+    if total is None or not view.money:
+        return [None] * len(trading.PNL_WINDOW.windows)
+    return [0.0 if window.earliest is None else total - window.earliest for window in changes.windows.values()]
 
 
 def residual(view: AgentView) -> Mapping[Labels, Value]:
     """USD by service and currency; None while a differing balance waits for its ledger."""
     found: dict[Labels, Value] = {}
     for key, book in view.agent.books.items():
-        service, _, currency = key.partition(":")
+        service, labels = book_labels(key)
         if view.shows(service):
-            labels = (service_word(service), currency_word(currency))
             add(found, labels, book.conservation.residual())
     return found
 

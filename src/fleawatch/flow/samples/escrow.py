@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from fleawatch.catalog import escrow as words
-from fleawatch.catalog.labels import ROLE
 from fleawatch.flow.samples.shape import Value, fixed
 from fleawatch.flow.samples.view import AgentView
-from fleawatch.flow.state import Escrow
 
-_OPEN = frozenset({"funded", "completed"})
+# Rows are in the order of the label's values: creator, then counterparty.
 
 
 def _in_view(view: AgentView) -> bool:
@@ -19,28 +15,27 @@ def _in_view(view: AgentView) -> bool:
     return view.shows("escrow") and (bool(agent.escrows) or "escrow" in view.usable or agent.self_reported)
 
 
-def _open(view: AgentView) -> Iterator[Escrow]:
-    return (held for held in view.agent.escrows.values() if held.status in _OPEN)
-
-
 def count(view: AgentView) -> list[Value]:
     """Open escrows by role."""
     if not _in_view(view):
         return [None, None]
-    found = dict.fromkeys(ROLE.values, 0)
-    for held in _open(view):
-        found[held.role] += 1
-    return list(found.values())
+    as_creator = 0
+    for held in view.open_escrows:
+        as_creator += held.role == "creator"
+    return [as_creator, len(view.open_escrows) - as_creator]
 
 
 def locked(view: AgentView) -> list[Value]:
     """USD in open escrows by role, as the service states it, or as the ledger does until the service has."""
     if not _in_view(view):
         return [None, None]
-    found = dict.fromkeys(ROLE.values, 0.0)
-    for held in _open(view):
-        found[held.role] += held.amount or held.locked
-    return list(found.values())
+    as_creator = as_counterparty = 0.0
+    for held in view.open_escrows:
+        if held.role == "creator":
+            as_creator += held.amount or held.locked
+        else:
+            as_counterparty += held.amount
+    return [as_creator, as_counterparty]
 
 
 def at_risk(view: AgentView) -> tuple[Value]:
@@ -56,9 +51,10 @@ def at_risk(view: AgentView) -> tuple[Value]:
 
 def next_expiry(view: AgentView) -> tuple[Value]:
     """Unix time of the soonest expiry of an open escrow; None while none is open."""
-    if not view.agent.escrows or not _in_view(view):
+    if not view.open_escrows or not _in_view(view):
         return (None,)
-    return (min((held.expires_at for held in _open(view) if held.expires_at is not None), default=None),)
+    ends = [held.expires_at for held in view.open_escrows if held.expires_at is not None]
+    return (min(ends, default=None),)
 
 
 READERS = (

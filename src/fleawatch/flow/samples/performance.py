@@ -9,22 +9,15 @@ from __future__ import annotations
 from typing import Final
 
 from fleawatch.catalog import performance as words
-from fleawatch.catalog.spec import Metric
 from fleawatch.flow.samples.shape import Value, fixed
 from fleawatch.flow.samples.view import AgentView
 from fleawatch.risk import ratios
 from fleawatch.risk.summary import ENOUGH_TRADES
 from fleawatch.units import WINDOWS
 
-_PLACE: Final = {window: place for place, window in enumerate(WINDOWS)}
-
-
-def _places(metric: Metric) -> tuple[int, ...]:
-    return tuple(_PLACE[window] for window in metric.windows)
-
-
 _NOTHING: Final[tuple[Value, ...]] = (None,) * len(WINDOWS)
-_SHARPE: Final = _places(words.SHARPE)
+_SHARPE: Final = slice(len(WINDOWS) - len(words.SHARPE.windows), None)
+"""The widest windows: a Sharpe ratio of an hour or a day says nothing."""
 
 
 def drawdown(view: AgentView) -> tuple[Value, ...] | list[Value]:
@@ -41,34 +34,32 @@ def drawdown_max(view: AgentView) -> tuple[Value, ...] | list[Value]:
     return [window.max() for window in view.agent.performance.drawdowns.values()]
 
 
-def coverage(view: AgentView) -> list[Value]:
+def coverage(view: AgentView) -> tuple[Value, ...]:
     """Known grid points as a share of all, also while nothing is read: that is what it is for."""
-    return [numbers.coverage for numbers in view.returns]
+    return view.returns.coverage
 
 
-def returns(view: AgentView) -> list[Value]:
+def returns(view: AgentView) -> tuple[Value, ...]:
     """How many returns the ratios rest on, also while nothing is read; None before a grid point has closed."""
-    return [None if numbers.coverage is None else numbers.n for numbers in view.returns]
+    return view.returns.counts
 
 
-def sharpe(view: AgentView) -> list[Value]:
+def sharpe(view: AgentView) -> tuple[Value, ...]:
     """Annualised; None with too few returns, or none that differ."""
-    return [view.returns[place].sharpe if view.money else None for place in _SHARPE]
+    return view.returns.sharpe[_SHARPE] if view.money else _NOTHING[_SHARPE]
 
 
-def volatility(view: AgentView) -> tuple[Value, ...] | list[Value]:
+def volatility(view: AgentView) -> tuple[Value, ...]:
     """Standard deviation of the returns of one grid step."""
-    if not view.money:
-        return _NOTHING
-    return [numbers.volatility for numbers in view.returns]
+    return view.returns.volatility if view.money else _NOTHING
 
 
-def calmar(view: AgentView) -> list[Value]:
+def calmar(view: AgentView) -> tuple[Value, ...] | list[Value]:
     """Annual growth over the deepest fall; None below 30 days, or when nothing was lost."""
     performance = view.agent.performance
     born = performance.born_at
     if born is None or not view.money or performance.at - born < ratios.CALMAR_AFTER:
-        return [None] * len(words.CALMAR.windows)
+        return _NOTHING[: len(words.CALMAR.windows)]
     found: list[Value] = []
     for window in words.CALMAR.windows:
         drawdown = performance.drawdowns[window]
@@ -83,32 +74,30 @@ def profit_factor(view: AgentView) -> tuple[Value, ...] | list[Value]:
     """Gross profit by gross loss; None when nothing was lost."""
     if not view.results:
         return _NOTHING
-    tallies = [window.tally for window in view.agent.performance.trades.windows.values()]
-    return [ratios.profit_factor(tally.gross_profit, tally.gross_loss) for tally in tallies]
+    return [tally.gross_profit / tally.gross_loss if tally.gross_loss > 0.0 else None for tally in view.trades]
 
 
 def win_ratio(view: AgentView) -> tuple[Value, ...] | list[Value]:
     """Wins by decided trades; None below the number from which it is shown."""
     if not view.results:
         return _NOTHING
-    tallies = [window.tally for window in view.agent.performance.trades.windows.values()]
-    return [tally.wins / known if (known := tally.wins + tally.losses) >= ENOUGH_TRADES else None for tally in tallies]
+    return [
+        tally.wins / known if (known := tally.wins + tally.losses) >= ENOUGH_TRADES else None for tally in view.trades
+    ]
 
 
 def decided(view: AgentView) -> tuple[Value, ...] | list[Value]:
     """How many trades the win ratio rests on."""
     if not view.results:
         return _NOTHING
-    tallies = [window.tally for window in view.agent.performance.trades.windows.values()]
-    return [tally.wins + tally.losses for tally in tallies]
+    return [tally.wins + tally.losses for tally in view.trades]
 
 
 def break_even(view: AgentView) -> tuple[Value, ...] | list[Value]:
     """The win ratio at which wins pay for losses; None without one of each."""
     if not view.results:
         return _NOTHING
-    tallies = [window.tally for window in view.agent.performance.trades.windows.values()]
-    return [ratios.break_even(tally.wins, tally.losses, tally.gross_profit, tally.gross_loss) for tally in tallies]
+    return [ratios.break_even(tally.wins, tally.losses, tally.gross_profit, tally.gross_loss) for tally in view.trades]
 
 
 READERS = (

@@ -8,6 +8,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Final
 
+from fleawatch.catalog import platform
 from fleawatch.catalog.assembly import Catalog
 from fleawatch.catalog.spec import Owner
 from fleawatch.flow.samples import equity, escrow, gate, health, performance, play, trading, wallet, watching
@@ -23,6 +24,10 @@ READERS: Final[Mapping[str, Fixed | Keyed | OfFleet]] = MappingProxyType(
     }
 )
 """The reader of each metric that has one, by name, whoever owns it."""
+
+
+OF_PROCESS: Final = frozenset(metric.name for metric in platform.METRICS if metric.source == platform.BUILD.source)
+"""What the process that exports says of itself; the state knows nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +49,10 @@ def readers_of(catalog: Catalog, owner: Owner) -> Readers:
     """The readers of the metrics that `owner` exports, and of no other: a number is exported once."""
     owned = catalog.owned_by(owner)
     found = [READERS[metric.name] for metric in owned if metric.name in READERS]
-    rest = (metric for metric in owned if metric.name not in READERS and metric.type != "gauge")
+    rest = (metric for metric in owned if metric.type != "gauge" and metric.name not in {*READERS, *OF_PROCESS})
     return Readers(
         fixed=tuple(reader for reader in found if isinstance(reader, Fixed)),
         keyed=tuple(reader for reader in found if isinstance(reader, Keyed)),
         fleet=tuple(reader for reader in found if isinstance(reader, OfFleet)),
-        counted=Counted(metric for metric in rest if not metric.name.startswith("process_")),
+        counted=Counted(rest),
     )

@@ -42,7 +42,11 @@ def _of_agent(readers: Readers, agent: AgentState, at: float) -> Iterator[Sample
     counted = readers.counted
     yield from _gauges(readers, view)
     for name, series in counted.counters(view):
-        yield from (_sample(counted.of_agents[name], view, labels, value) for labels, value in series.items())
+        yield from (
+            _sample(counted.of_agents[name], view, labels, value)
+            for labels, value in series.items()
+            if value is not None
+        )
     for name, distributions in counted.histograms(view):
         yield from (_sample(counted.of_agents[name], view, labels, value) for labels, value in distributions.items())
 

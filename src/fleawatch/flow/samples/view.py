@@ -6,12 +6,14 @@ returns change only when a grid point closes; they are kept in a `Memory` betwee
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from fleawatch.flow.fold.equity import MONEY
 from fleawatch.flow.state import AgentState
 from fleawatch.risk.grid import ReturnGrid
-from fleawatch.risk.summary import ReturnNumbers, return_numbers
+from fleawatch.risk.summary import return_numbers
 from fleawatch.units import WINDOWS
 
 
@@ -21,19 +23,26 @@ class Memory(msgspec.Struct):
     Attributes:
         grid: the grid they belong to; an agent that is declared anew has another one.
         points: how many points it had closed.
-        numbers: by window, in the order of `units.WINDOWS`.
+        coverage, counts, sharpe, volatility: by window, in the order of `units.WINDOWS`.
     """
 
     grid: ReturnGrid | None = None
     points: int = -1
-    numbers: tuple[ReturnNumbers, ...] = ()
+    coverage: tuple[float | None, ...] = ()
+    counts: tuple[float | None, ...] = ()
+    sharpe: tuple[float | None, ...] = ()
+    volatility: tuple[float | None, ...] = ()
 
-    def of(self, grid: ReturnGrid) -> tuple[ReturnNumbers, ...]:
-        """The numbers of the grid, computed anew only when a point has closed."""
-        if self.grid is not grid or self.points != grid.points:
-            self.grid, self.points = grid, grid.points
-            self.numbers = tuple(return_numbers(grid, window) for window in WINDOWS)
-        return self.numbers
+    def refresh(self, grid: ReturnGrid) -> None:
+        """Compute the numbers of the grid anew if a point has closed."""
+        if self.grid is grid and self.points == grid.points:
+            return
+        self.grid, self.points = grid, grid.points
+        numbers = [return_numbers(grid, window) for window in WINDOWS]
+        self.coverage = tuple(one.coverage for one in numbers)
+        self.counts = tuple(None if one.coverage is None else one.n for one in numbers)
+        self.sharpe = tuple(one.sharpe for one in numbers)
+        self.volatility = tuple(one.volatility for one in numbers)
 
 
 class AgentView:
@@ -43,26 +52,36 @@ class AgentView:
         agent: the state.
         at: when it is read, unix seconds.
         usable: collectors whose last numbers are young enough to be shown.
+        begun: whether anything of the agent was ever read, or reported by itself.
         money: whether anything of the equity is in view: some collector of money is usable.
         results: the same for trades and bets.
-        returns: numbers of returns by window, in the order of `units.WINDOWS`.
+        returns: numbers of returns by window.
+        trades: trades by window, in the order of `units.WINDOWS`.
+        open_escrows: escrows that are funded or completed.
     """
 
-    __slots__ = ("agent", "at", "money", "results", "returns", "usable")
+    __slots__ = ("agent", "at", "begun", "money", "open_escrows", "results", "returns", "trades", "usable")
 
-    def __init__(self, agent: AgentState, at: float, memory: Memory | None = None) -> None:
+    def __init__(
+        self, agent: AgentState, at: float, memory: Memory | None = None, ticked_at: float = -math.inf
+    ) -> None:
+        """Look at `agent`. Its windows are known to have been expired up to `ticked_at`, the fleet's newest Tick."""
         self.agent = agent
         self.at = at
         self.usable = {
             name for name, status in agent.sources.items() if at <= status.valid_until and status.read_at is not None
         }
+        self.begun = bool(self.usable) or self._has_begun()
         self.money = self._any(MONEY)
         self.results = self._any(_RESULTS)
         performance = agent.performance
-        if performance.at:
+        if performance.at > ticked_at and performance.at > 0:
             # Windows forget what has left them by the newest fact; no number that is still in them changes.
             performance.tick(performance.at)
-        self.returns = (memory or Memory()).of(performance.grid)
+        self.returns = memory or Memory()
+        self.returns.refresh(performance.grid)
+        self.open_escrows = [held for held in agent.escrows.values() if held.status in _OPEN]
+        self.trades = [window.tally for window in performance.trades.windows.values()]
 
     def shows(self, collector: str) -> bool:
         """Whether the numbers of `collector` may be shown.
@@ -82,6 +101,12 @@ class AgentView:
             return status.read_at is not None
         return agent.seen_at > 0 and collector not in agent.profile.collectors
 
+    def _has_begun(self) -> bool:
+        agent = self.agent
+        if agent.profile.collectors:
+            return any(status.read_at is not None for status in agent.sources.values())
+        return agent.seen_at > 0
+
     def _any(self, collectors: frozenset[str]) -> bool:
         if not self.usable.isdisjoint(collectors):
             return True
@@ -90,4 +115,5 @@ class AgentView:
         return agent.seen_at > 0 and not read
 
 
+_OPEN = frozenset({"funded", "completed"})
 _RESULTS = frozenset({"casino", "trading"})

@@ -8,7 +8,7 @@ from fleawatch.catalog import wallet as words
 from fleawatch.flow.samples.equity import add
 from fleawatch.flow.samples.shape import Keyed, Value, fixed
 from fleawatch.flow.samples.view import AgentView
-from fleawatch.flow.samples.wording import currency_word
+from fleawatch.flow.samples.wording import holding_labels
 from fleawatch.flow.tally import Labels
 
 
@@ -17,7 +17,7 @@ def native(view: AgentView) -> Mapping[Labels, Value]:
     found: dict[Labels, Value] = {}
     for key, held in view.agent.holdings.items():
         if view.shows(key.partition(":")[0]):
-            add(found, (currency_word(held.currency), held.wallet_type), held.amount)
+            add(found, holding_labels(held.currency, held.wallet_type), held.amount)
     return found
 
 
@@ -26,7 +26,7 @@ def usd(view: AgentView) -> Mapping[Labels, Value]:
     found: dict[Labels, Value] = {}
     for key, held in view.agent.holdings.items():
         if view.shows(key.partition(":")[0]):
-            add(found, (currency_word(held.currency), held.wallet_type), held.value)
+            add(found, holding_labels(held.currency, held.wallet_type), held.value)
     return found
 
 

@@ -8,28 +8,19 @@ from fleawatch.catalog import api, platform
 from fleawatch.catalog.labels import OTHER, SERVICE
 from fleawatch.flow.samples.shape import Keyed, OfFleet, Value
 from fleawatch.flow.samples.view import AgentView
-from fleawatch.flow.samples.wording import collector_word, fact_word
+from fleawatch.flow.samples.wording import collector_label, fact_word
 from fleawatch.flow.state import FleetState
 from fleawatch.flow.tally import Labels
 
 
 def source_success(view: AgentView) -> Mapping[Labels, Value]:
     """Unix time of the last complete reading by collector, however old."""
-    found: dict[Labels, Value] = {}
-    for name, status in view.agent.sources.items():
-        if status.read_at is not None:
-            labels = (collector_word(name),)
-            found[labels] = max(status.read_at, found.get(labels) or 0.0)
-    return found
+    return {collector_label(name): status.read_at for name, status in view.agent.sources.items()}
 
 
 def source_up(view: AgentView) -> Mapping[Labels, Value]:
-    """1 when the last reading succeeded, by collector; the worst of those that share a label."""
-    found: dict[Labels, Value] = {}
-    for name, status in view.agent.sources.items():
-        labels = (collector_word(name),)
-        found[labels] = min(int(not status.reason), found.get(labels, 1) or 0)
-    return found
+    """1 when the last reading succeeded, by collector."""
+    return {collector_label(name): int(not status.reason) for name, status in view.agent.sources.items()}
 
 
 def key_accepted(view: AgentView) -> Mapping[Labels, Value]:
@@ -55,7 +46,7 @@ def collector_success(fleet: FleetState, _: float) -> Mapping[Labels, Value]:
                 newest[name] = status.read_at
     found: dict[Labels, Value] = {}
     for name, at in newest.items():
-        labels = (collector_word(name),)
+        labels = collector_label(name)
         found[labels] = max(at, found.get(labels) or 0.0)
     return found
 

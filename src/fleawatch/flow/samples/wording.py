@@ -21,6 +21,7 @@ from fleawatch.catalog.labels import (
     VERSION,
     bounded,
 )
+from fleawatch.flow.tally import Labels
 
 _REMEMBERED: Final = 4_096
 
@@ -28,10 +29,6 @@ strategy_word: Final = lru_cache(_REMEMBERED)(partial(bounded, STRATEGY))
 """The strategy as a label value, or `other`."""
 market_word: Final = lru_cache(_REMEMBERED)(partial(bounded, MARKET))
 """The market as a label value, or `other`."""
-collector_word: Final = lru_cache(_REMEMBERED)(partial(bounded, COLLECTOR))
-"""The collector as a label value, or `other`."""
-service_word: Final = lru_cache(_REMEMBERED)(partial(bounded, SERVICE))
-"""The service as a label value, or `other`."""
 fact_word: Final = lru_cache(_REMEMBERED)(partial(bounded, FACT_KIND))
 """The kind of a fact as a label value, or `other`."""
 halt_word: Final = lru_cache(_REMEMBERED)(partial(bounded, HALT_REASON))
@@ -55,3 +52,22 @@ def environment_word(text: str) -> str:
 def version_word(text: str) -> str:
     """The version as a label value; empty when none was declared."""
     return bounded(VERSION, text) if text else ""
+
+
+@lru_cache(_REMEMBERED)
+def collector_label(text: str) -> Labels:
+    """The collector as the one label value of a series, or `other`."""
+    return (bounded(COLLECTOR, text),)
+
+
+@lru_cache(_REMEMBERED)
+def book_labels(key: str) -> tuple[str, Labels]:
+    """The service of a book (`casino:USD`) as it is written, and the book's service and currency as label values."""
+    service, _, currency = key.partition(":")
+    return service, (bounded(SERVICE, service), currency_word(currency))
+
+
+@lru_cache(_REMEMBERED)
+def holding_labels(currency: str, wallet_type: str) -> Labels:
+    """Currency and place of a holding as label values."""
+    return (currency_word(currency), wallet_type)

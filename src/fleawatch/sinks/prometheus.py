@@ -1,0 +1,101 @@
+"""The state as Prometheus reads it: one body with every family, made anew for each scrape and from memory alone.
+
+Agents are taken a few hundred at a time: their numbers are read, turned into columns and written, and what was read is
+gone before the next ones come. A fleet of any size thus costs the same a sample, and nothing is kept between two scrapes
+but what changes once an hour at most: the numbers of returns, and which labels an agent's tallies have.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fleawatch.catalog.assembly import Catalog
+from fleawatch.catalog.spec import Owner, Scheme
+from fleawatch.flow.samples import OF_PROCESS, readers_of
+from fleawatch.flow.state import AgentState, FleetState
+from fleawatch.sinks.aliases import derived
+from fleawatch.sinks.batch import Batch, Kept
+from fleawatch.sinks.negotiation import compress, negotiate
+from fleawatch.sinks.pages import Pages
+from fleawatch.sinks.process import ProcessReading, process_reading
+
+__all__ = ["Exposition", "compress", "negotiate"]
+
+AGENTS_AT_ONCE: Final = 256
+"""Agents whose numbers are in memory at the same time: enough for long columns, few enough for the cache."""
+
+
+class Exposition:
+    """Renders the state of a fleet in the text format 0.0.4 and in OpenMetrics 1.0.
+
+    Families are sorted by name and each stands in one piece; within it the lines are in a fixed order. A family without
+    samples has no header. Rendering asks the operating system about this process and does no other I/O.
+
+    Not for several threads at once.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        *,
+        owner: Owner = "monitor",
+        aliases: frozenset[Scheme] = frozenset(),
+        process: ProcessReading | None = None,
+    ) -> None:
+        """Prepare what is the same for every scrape.
+
+        Args:
+            catalog: what may be exported.
+            owner: whose metrics are exported; those of the other owner are left to it.
+            aliases: naming schemes of public guides that are served beside the canonical names.
+            process: what this process says of itself; its own reading when None.
+        """
+        self._readers = readers_of(catalog, owner)
+        self._pages = Pages(catalog, derived(catalog, owner, aliases))
+        self._process = process or process_reading()
+        self._of_process = OF_PROCESS.intersection(metric.name for metric in catalog.owned_by(owner))
+        self._kept: dict[str, Kept] = {}
+
+    def render(self, state: FleetState, at: float, openmetrics: bool = False) -> bytes:  # noqa: FBT001, FBT002 - as `negotiate` returns it
+        """The body of one scrape.
+
+        Args:
+            state: what is rendered; none of its numbers change.
+            at: the time of the scrape, unix seconds: what is stale by then is left out.
+            openmetrics: which of the two formats.
+        """
+        pages = self._pages
+        pages.begin()
+        agents = [agent for _, agent in sorted(state.agents.items())]
+        for first in range(0, len(agents), AGENTS_AT_ONCE):
+            some = agents[first : first + AGENTS_AT_ONCE]
+            batch = Batch(self._readers, some, [self._keep(agent) for agent in some], (at, state.at))
+            for name, columns in batch.columns():
+                pages.columns(name, columns, at)
+            for name, listing in batch.listings(pages.ends):
+                pages.listing(name, listing, at)
+            for name, distributions in batch.distributions():
+                pages.distributions(name, distributions)
+        self._of_fleet(state, at)
+        if len(self._kept) > len(agents):
+            self._kept = {name: kept for name, kept in self._kept.items() if name in state.agents}
+        return pages.body(openmetrics=openmetrics)
+
+    def _keep(self, agent: AgentState) -> Kept:
+        kept = self._kept.get(agent.agent_id)
+        if kept is None or kept.agent is not agent:
+            kept = self._kept[agent.agent_id] = Kept(agent)
+        return kept
+
+    def _of_fleet(self, state: FleetState, at: float) -> None:
+        pages = self._pages
+        for reader in self._readers.fleet:
+            pages.singles(reader.metric.name, reader.read(state, at))
+        counted = self._readers.counted
+        for name, series in counted.fleet_counters(state):
+            pages.singles(name, series)
+        for name, distributions in counted.fleet_histograms(state):
+            pages.single_distributions(name, distributions)
+        for name, found in self._process().items():
+            if name in self._of_process:
+                pages.singles(name, found)

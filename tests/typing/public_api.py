@@ -1,0 +1,50 @@
+"""Code that only has to type-check: how a program uses what Fleawatch promises. Never run."""
+
+from decimal import Decimal
+from typing import assert_type
+
+from fleawatch.catalog.fleet import CATALOG
+from fleawatch.catalog.spec import Metric
+from fleawatch.events import AnyEvent, BetSettled, Event, decode, encode, fact_id, merge
+from fleawatch.flow.outputs import Output
+from fleawatch.flow.policy import Policy
+from fleawatch.flow.state import FleetState
+from fleawatch.flow.step import empty_fleet, step
+from fleawatch.ports import Sink, Source, Store
+from fleawatch.risk.performance import Performance
+from fleawatch.sinks.memory import MemorySink
+from fleawatch.store import MemoryStore, open_store
+
+
+def facts() -> None:
+    """Facts are built by name, sent as bytes, and read back as one union."""
+    bet = BetSettled(
+        fact_id=fact_id("casino", "bet_settled", "bet_1"), agent_id="a-1", at=1.0, seen_at=2.0, source="sdk",
+        bet_id="bet_1", game="dice", stake=Decimal(1), payout=Decimal(0),
+    )  # fmt: skip
+    assert_type(encode(bet), bytes)
+    assert_type(decode(b"{}"), AnyEvent)
+    assert_type(merge(bet, bet), BetSettled)
+
+
+def belt(event: Event) -> None:
+    """The belt is one function, and its state is plain."""
+    state, outputs = step(empty_fleet(), event, Policy())
+    assert_type(state, FleetState)
+    assert_type(outputs, tuple[Output, ...])
+    assert_type(state.performance, Performance)
+    assert_type(state.performance.summary("24h").sharpe, float | None)
+
+
+def twins() -> None:
+    """What ships satisfies its port."""
+    store: Store = MemoryStore()
+    opened: Store = open_store("memory:")
+    sink: Sink = MemorySink()
+    _ = (store, opened, sink)
+
+
+def words(source: Source) -> str:
+    """The catalog is read by name, and a source says whom it reads."""
+    assert_type(CATALOG.metrics["pf_equity_usdc"], Metric)
+    return source.agent_id
