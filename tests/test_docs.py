@@ -27,7 +27,8 @@ def blocks(page):
 def runnable(page):
     """Whether a page has a command beyond those of the Makefile, which the test command itself is made of."""
     return any(
-        kind != "sh skip" and any(line.strip() and not MAKE.match(line) for line in text.splitlines()) for kind, text in blocks(page)
+        kind != "sh skip" and any(line.strip() and not MAKE.match(line) for line in text.splitlines())
+        for kind, text in blocks(page)
     )
 
 
@@ -46,7 +47,14 @@ def _environment():
         bases = {f"FLEAWATCH_PLATFORM__BASES__{name.upper()}": ready["bases"][name] for name in SERVICES}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         keys = {"CASINO_KEY": agent["keys"]["casino"], "TRADING_KEY": agent["keys"]["trading"]}
-        yield {**os.environ, "PATH": path, **bases, **keys, "FLEAWATCH_LISTEN__PORT": "9713", "FLEAWATCH_URL": "http://127.0.0.1:9713"}
+        yield {
+            **os.environ,
+            "PATH": path,
+            **bases,
+            **keys,
+            "FLEAWATCH_LISTEN__PORT": "9713",
+            "FLEAWATCH_URL": "http://127.0.0.1:9713",
+        }
     finally:
         sandbox.stdin.close()
         sandbox.terminate()
@@ -55,7 +63,9 @@ def _environment():
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("page", [page for page in PAGES if runnable(page)], ids=lambda page: page.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if runnable(page)], ids=lambda page: page.relative_to(ROOT).as_posix()
+)
 def test_commands_of_a_page_run_in_order(page, environment, tmp_path):
     """A reader who types the commands of a page in an empty directory gets what the page promises."""
     background = []
@@ -67,7 +77,13 @@ def test_commands_of_a_page_run_in_order(page, environment, tmp_path):
                 background.append(_start(text, environment, tmp_path))
                 continue
             done = subprocess.run(
-                ["bash", "-euo", "pipefail", "-c", text], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240, check=False
+                ["bash", "-euo", "pipefail", "-c", text],
+                cwd=tmp_path,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=240,
+                check=False,
             )
             assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
     finally:
@@ -78,11 +94,19 @@ def test_commands_of_a_page_run_in_order(page, environment, tmp_path):
 
 def _start(text, environment, directory):
     """Start a command that stays, and wait until its service is ready."""
-    process = subprocess.Popen(["bash", "-c", f"exec {text}"], cwd=directory, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        ["bash", "-c", f"exec {text}"],
+        cwd=directory,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     ready = "import sys, urllib.request as u; u.urlopen(sys.argv[1] + '/-/ready', timeout=2).close()"
     for _ in range(100):
         time.sleep(0.2)
-        asked = subprocess.run([sys.executable, "-c", ready, environment["FLEAWATCH_URL"]], capture_output=True, check=False)
+        asked = subprocess.run(
+            [sys.executable, "-c", ready, environment["FLEAWATCH_URL"]], capture_output=True, check=False
+        )
         if asked.returncode == 0:
             return process
         assert process.poll() is None, "the command ended by itself"

@@ -143,7 +143,9 @@ def main():
         else:
             raise SystemExit(f"a life ended by itself with status {status}")
     compared, mismatches = asyncio.run(live(config, clock, Fuse("", 0), Path(sys.argv[5])))
-    sys.stdout.write(json.dumps({"killed": killed, "unreached": unreached, "compared": compared, "mismatches": mismatches}) + "\n")
+    sys.stdout.write(
+        json.dumps({"killed": killed, "unreached": unreached, "compared": compared, "mismatches": mismatches}) + "\n"
+    )
 
 
 if __name__ == "__main__":

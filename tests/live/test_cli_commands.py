@@ -20,7 +20,13 @@ COMMAND = Path(sys.executable).with_name("fleawatch")
 def fleawatch(*arguments, code=0, cwd=None, **environment):
     """Run a command to its end; the finished process, whose exit code was `code`."""
     done = subprocess.run(
-        [COMMAND, *arguments], capture_output=True, text=True, timeout=120, cwd=cwd, env={**os.environ, **environment}, check=False
+        [COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        check=False,
     )
     assert code is None or done.returncode == code, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr
@@ -51,7 +57,21 @@ class TestDemo:
 
     def test_a_falsified_cent_is_found_by_name(self, tmp_path):
         """One cent changed in one book is exactly one mismatch, and the exit code says so."""
-        done = fleawatch("demo", "--agents", "6", "--seed", "5", "--for", "4", "--port", "0", "--json", "--falsify", code=1, cwd=tmp_path)
+        done = fleawatch(
+            "demo",
+            "--agents",
+            "6",
+            "--seed",
+            "5",
+            "--for",
+            "4",
+            "--port",
+            "0",
+            "--json",
+            "--falsify",
+            code=1,
+            cwd=tmp_path,
+        )
         [mismatch] = json.loads(done.stdout)["mismatches"]
         assert abs(abs(mismatch["books"] - mismatch["fleawatch"]) - 0.01) < 1e-6
         assert mismatch["agent"]
@@ -181,7 +201,9 @@ class TestRun:
     @staticmethod
     def live_through(config):
         """Start a service, ask it, end it; what it said."""
-        process = subprocess.Popen([COMMAND, "run", "-c", str(config), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [COMMAND, "run", "-c", str(config), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         try:
             lines = ""
             while not lines.rstrip().endswith("}"):

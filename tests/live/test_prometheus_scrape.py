@@ -5,16 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-import sys
 import urllib.parse
 import urllib.request
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from conftest import binary, free_port, settled, watched_fleet  # noqa: E402 - the folder is no package
+from live_fleet import binary, free_port, settled, watched_fleet
 
 SCRAPE_S = 1
 
@@ -51,7 +47,9 @@ def test_promql_sums_equal_the_books(tmp_path):
             port = free_port()
             config = {
                 "global": {"scrape_interval": f"{SCRAPE_S}s", "scrape_timeout": f"{SCRAPE_S}s"},
-                "scrape_configs": [{"job_name": "fleawatch", "static_configs": [{"targets": [base.removeprefix("http://")]}]}],
+                "scrape_configs": [
+                    {"job_name": "fleawatch", "static_configs": [{"targets": [base.removeprefix("http://")]}]}
+                ],
             }
             (tmp_path / "prometheus.yml").write_text(json.dumps(config))
             prometheus = subprocess.Popen(
@@ -84,11 +82,14 @@ def expectations(truth):
         return sum((Decimal(agent[kind]) for agent in agents if agent[kind] is not None), Decimal(0))
 
     def nested(kind, key=None):
-        return sum((Decimal(value) for agent in agents for name, value in agent[kind].items() if key in (None, name)), Decimal(0))
+        return sum(
+            (Decimal(value) for agent in agents for name, value in agent[kind].items() if key in (None, name)),
+            Decimal(0),
+        )
 
     return {
-        'sum(pf_wallet_spendable_usdc)': total("balance"),
-        'sum(pf_equity_usdc)': total("equity"),
+        "sum(pf_wallet_spendable_usdc)": total("balance"),
+        "sum(pf_equity_usdc)": total("equity"),
         'sum(pf_trades_total{outcome="win"})': total("wins"),
         'sum(pf_trades_total{outcome="loss"})': total("losses"),
         'sum(pf_trades_total{outcome="push"})': total("pushes"),

@@ -29,7 +29,14 @@ def test_two_hundred_kills_leave_the_books_equal_to_the_cent(tmp_path):
             config = write_config(simulator.ready, tmp_path / "state", 0)
             child = Path(__file__).with_name("service_kill_child.py")
             process = await asyncio.create_subprocess_exec(
-                sys.executable, str(child), str(config), str(tmp_path / "ready.json"), "5", str(KILLS), str(books), stdout=subprocess.PIPE
+                sys.executable,
+                str(child),
+                str(config),
+                str(tmp_path / "ready.json"),
+                "5",
+                str(KILLS),
+                str(books),
+                stdout=subprocess.PIPE,
             )
             output, _ = await asyncio.wait_for(process.communicate(), 500)
             assert process.returncode == 0

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import urllib.request
-from pathlib import Path
 
 import pytest
+from live_fleet import settled, watched_fleet
 from prometheus_client.parser import text_string_to_metric_families
 
-sys.path.insert(0, str(Path(__file__).parent))
-from conftest import settled, watched_fleet  # noqa: E402 - the folder is no package
-
-OUTAGES = [("casino", "error"), ("trading", "drop"), ("escrow", "hang"), ("wallet", "false_zero"), ("domains", "garbage")]
+OUTAGES = [
+    ("casino", "error"),
+    ("trading", "drop"),
+    ("escrow", "hang"),
+    ("wallet", "false_zero"),
+    ("domains", "garbage"),
+]
 
 
 def fetch(url, body=None, token=None):
-    request = urllib.request.Request(url, data=None if body is None else json.dumps(body).encode(), method="GET" if body is None else "POST")
+    request = urllib.request.Request(
+        url, data=None if body is None else json.dumps(body).encode(), method="GET" if body is None else "POST"
+    )
     if token:
         request.add_header("Authorization", f"Bearer {token}")
     with urllib.request.urlopen(request, timeout=10) as answer:
@@ -48,7 +52,18 @@ def fell_to_zero(before, after):
 def legitimate(name):
     """Numbers that may become 0 by what agents do while they are watched: nothing open, no drawdown, no result."""
     return name.startswith(
-        ("pf_open_positions", "pf_escrow_open", "pf_escrow_locked", "pf_drawdown", "pf_pnl_window", "pf_daily_loss", "pf_trade_pnl", "pf_stake", "process_", "pf_collector_duration")
+        (
+            "pf_open_positions",
+            "pf_escrow_open",
+            "pf_escrow_locked",
+            "pf_drawdown",
+            "pf_pnl_window",
+            "pf_daily_loss",
+            "pf_trade_pnl",
+            "pf_stake",
+            "process_",
+            "pf_collector_duration",
+        )
     )
 
 
@@ -74,14 +89,26 @@ def test_an_outage_makes_numbers_old_and_none_of_them_zero(tmp_path, service, ki
 
     before, seen, truth = asyncio.run(run())
     assert truth
-    down = {key for key, (_, value) in seen[-1].items() if key[0] == "pf_source_up" and ("collector", service) in key[1] and value == 0}
+    down = {
+        key
+        for key, (_, value) in seen[-1].items()
+        if key[0] == "pf_source_up" and ("collector", service) in key[1] and value == 0
+    }
     assert down, f"no source of {service} was seen failing"
     for earlier, later in zip([before, *seen], seen, strict=False):
         assert fell_to_zero(earlier, later) == []
-        back = [key for key, (kind_, value) in later.items() if kind_ == "counter" and value < earlier.get(key, (None, 0))[1]]
+        back = [
+            key
+            for key, (kind_, value) in later.items()
+            if kind_ == "counter" and value < earlier.get(key, (None, 0))[1]
+        ]
         assert back == []
     other = "trading" if service != "trading" else "casino"
     success = ("pf_collector_last_success_timestamp_seconds", (("collector", other),))
     assert seen[-1][success][1] > before[success][1]
-    alive = [key for key, (_, value) in seen[-1].items() if key[0] == "pf_source_up" and ("collector", other) in key[1] and value == 1]
+    alive = [
+        key
+        for key, (_, value) in seen[-1].items()
+        if key[0] == "pf_source_up" and ("collector", other) in key[1] and value == 1
+    ]
     assert alive

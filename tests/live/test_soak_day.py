@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import resource
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from conftest import settled, watched_fleet  # noqa: E402 - the folder is no package
+from live_fleet import settled, watched_fleet
 
 MEBIBYTE = 1 << 10  # ru_maxrss counts kibibytes
 
@@ -20,7 +16,12 @@ def test_a_day_with_faults_ends_equal_to_the_books(tmp_path):
     """Thirty agents for a simulated day with every fault: no mismatch, no refused fact, and less than 1 GiB."""
 
     async def run():
-        async with watched_fleet(tmp_path, agents=30, speed=120.0, seconds=720.0, faults=True) as (service, _, simulator, books):
+        async with watched_fleet(tmp_path, agents=30, speed=120.0, seconds=720.0, faults=True) as (
+            service,
+            _,
+            simulator,
+            books,
+        ):
             truth = await settled(service, simulator, books, within_s=180.0)
             return len(truth), service.monitor.refused
 

@@ -34,16 +34,27 @@ class Story:
         self.rows = 0
         self._tell(
             AgentDeclared(
-                fact_id=fact_id("config", "agent_declared", "p"), agent_id="p", at=self.at, seen_at=self.at, source="config",
-                strategy="flat", collectors=("casino",),
-            )  # fmt: skip
+                fact_id=fact_id("config", "agent_declared", "p"),
+                agent_id="p",
+                at=self.at,
+                seen_at=self.at,
+                source="config",
+                strategy="flat",
+                collectors=("casino",),
+            )
         )
 
     def _tell(self, event):
         self.state, _ = step(self.state, event, Policy())
 
     def _said(self, kind):
-        return {"fact_id": reading_id("casino", kind, "p", self.at), "agent_id": "p", "at": self.at, "seen_at": self.at, "source": "casino"}
+        return {
+            "fact_id": reading_id("casino", kind, "p", self.at),
+            "agent_id": "p",
+            "at": self.at,
+            "seen_at": self.at,
+            "source": "casino",
+        }
 
     def row(self, entry, amount, *, shown=None):
         """A ledger row; `shown` is what the row says it moved when that is not what the balance did."""
@@ -51,9 +62,14 @@ class Story:
         said = {**self._said("ledger_entry"), "fact_id": ledger_id("casino", "p", self.rows)}
         self._tell(
             LedgerEntry(
-                **said, service="casino", currency="USD", position=self.rows, amount=Decimal(shown or amount),
-                balance_after=self.balance, entry=entry,
-            )  # fmt: skip
+                **said,
+                service="casino",
+                currency="USD",
+                position=self.rows,
+                amount=Decimal(shown or amount),
+                balance_after=self.balance,
+                entry=entry,
+            )
         )
         self.rows += 1
         return self
@@ -65,20 +81,42 @@ class Story:
 
     def read(self):
         """The casino is read to its end, and a minute passes."""
-        self._tell(BalanceRead(**self._said("balance_read"), service="casino", currency="USD", amount=self.balance, value_usd=self.balance))
-        self._tell(LedgerRead(**self._said("ledger_read"), service="casino", currency="USD", rows=self.rows, settled_bets=10_000))
+        self._tell(
+            BalanceRead(
+                **self._said("balance_read"),
+                service="casino",
+                currency="USD",
+                amount=self.balance,
+                value_usd=self.balance,
+            )
+        )
+        self._tell(
+            LedgerRead(
+                **self._said("ledger_read"), service="casino", currency="USD", rows=self.rows, settled_bets=10_000
+            )
+        )
         self._tell(SourceRead(**self._said("source_read"), collector="casino", duration_s=0.1, valid_s=90.0))
         return self.minutes(1)
 
     def fail(self, reason="timeout"):
         """The casino cannot be read, and a minute passes."""
-        self._tell(SourceUnavailable(**self._said("source_unavailable"), collector="casino", reason=reason, duration_s=5.0))
+        self._tell(
+            SourceUnavailable(**self._said("source_unavailable"), collector="casino", reason=reason, duration_s=5.0)
+        )
         return self.minutes(1)
 
     def minutes(self, count):
         """Time passes."""
         self.at += 60 * count
-        self._tell(Tick(fact_id=fact_id("monitor", "tick", f"{self.at}"), agent_id="", at=self.at, seen_at=self.at, source="monitor"))
+        self._tell(
+            Tick(
+                fact_id=fact_id("monitor", "tick", f"{self.at}"),
+                agent_id="",
+                at=self.at,
+                seen_at=self.at,
+                source="monitor",
+            )
+        )
         return self
 
     @property
@@ -136,7 +174,9 @@ def test_a_cent_that_nobody_explains_is_named():
 
 def test_clean_books_leave_nothing_over():
     """After deposits, bets, a payment and a bonus, every cent is explained."""
-    story = Story().row("deposit", "100").bet("10", "25").bet("5", "0").row("payment_sent", "-7").row("bonus", "0.5").read()
+    story = (
+        Story().row("deposit", "100").bet("10", "25").bet("5", "0").row("payment_sent", "-7").row("bonus", "0.5").read()
+    )
     assert story.agent.books["casino:USD"].conservation.residual() == 0
     assert (story.agent.casino.wins, story.agent.casino.losses) == (1, 1)
 

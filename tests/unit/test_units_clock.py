@@ -43,7 +43,9 @@ class TestTime:
 
 
 class TestNames:
-    @pytest.mark.parametrize("text", ["sk_live_ab", "x sk_trade_ab", "PK_LIVE_ab", "pf_live_ab", "sk_domains_ab", "pf_test_ab"])
+    @pytest.mark.parametrize(
+        "text", ["sk_live_ab", "x sk_trade_ab", "PK_LIVE_ab", "pf_live_ab", "sk_domains_ab", "pf_test_ab"]
+    )
     def test_keys_are_recognised_anywhere(self, text):
         """Text that carries the prefix of a platform key is known as such, whatever its case and place."""
         assert looks_like_key(text)

@@ -186,7 +186,7 @@ def test_referral_income_is_pnl_by_service_and_level(belt):
     assert agent.performance.nav.value == pytest.approx(1.03)
     assert agent.tallies.get("pf_referral_income_usdc_total", ("casino", "2")) == 2
     assert agent.tallies.get("pf_referral_income_usdc_total", ("escrow", "1")) == 1
-    assert agent.performance.summary("all_time").trades == 0
+    assert agent.tallies.total("pf_trades_total") == 0
 
 
 def test_a_row_of_unknown_meaning_is_pnl_under_its_own_name(belt):

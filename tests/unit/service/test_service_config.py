@@ -153,5 +153,5 @@ def test_a_file_that_holds_no_key_is_a_mistake(write, tmp_path, text):
 
 def test_a_secret_that_vanished_is_a_clear_error(tmp_path):
     """A key that was there when the configuration was checked can be gone when it is used."""
-    with pytest.raises(BadConfig, match="gone.key"):
+    with pytest.raises(BadConfig, match=r"gone\.key"):
         secret(Secret(file=tmp_path / "gone.key"))

@@ -79,7 +79,11 @@ def test_a_repeated_fact_is_booked_once():
     async def work(monitor):
         await monitor.book([declared(), row(0, "10", "10"), row(0, "10", "10")])
         await monitor.book([row(0, "10", "10")])
-        return monitor.state.agents["a-1"].books["casino:USD"].rows, monitor.state.facts["ledger_entry"], monitor.duplicates
+        return (
+            monitor.state.agents["a-1"].books["casino:USD"].rows,
+            monitor.state.facts["ledger_entry"],
+            monitor.duplicates,
+        )
 
     assert with_monitor(MemoryStore(), work) == (1, 1, 2)
 
@@ -92,7 +96,9 @@ def test_a_second_report_adds_what_only_it_knows():
         await monitor.book([bet(strategy="martingale")])
         await monitor.book([bet(strategy="martingale")])
         parts = monitor.state.agents["a-1"].attribution.parts("strategy")
-        return {name: (part.count, part.net) for name, part in parts.items() if part.count}, monitor.state.facts.get("amended")
+        return {name: (part.count, part.net) for name, part in parts.items() if part.count}, monitor.state.facts.get(
+            "amended"
+        )
 
     assert with_monitor(MemoryStore(), work) == ({"martingale": (1, -2.0)}, 1)
 

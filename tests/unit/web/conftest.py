@@ -47,7 +47,7 @@ def _get(example):
 def _asked():
     """Answers of an application over a fleet that has booked some facts."""
 
-    def ask(facts, *paths, at=AT, prepare=lambda watched: None, **more):
+    def ask(facts, *paths, at=AT, prepare=lambda _: None, **more):
         async def run():
             watched = await hand_watched(facts, at)
             prepare(watched)

@@ -19,17 +19,27 @@ def test_healthy_and_ready(get):
     """A service without complaint is both."""
     assert (get("/-/healthy").status, get("/-/healthy").text) == (200, "healthy\n")
     assert (get("/-/ready").status, get("/-/ready").text) == (200, "ready\n")
-    assert get("/-/ready", headers={"accept": "application/json"}).json() == {"status": 200, "problems": [], "ready": True}
+    assert get("/-/ready", headers={"accept": "application/json"}).json() == {
+        "status": 200,
+        "problems": [],
+        "ready": True,
+    }
 
 
 def test_not_ready_tells_every_reason(asked, book):
     """503 with all reasons, as text and as JSON."""
 
     def unready(watched):
-        watched.problems = (Problem("store", "the disk is full", "free space"), Problem("collect", "2 agents were not tried yet", "wait"))
+        watched.problems = (
+            Problem("store", "the disk is full", "free space"),
+            Problem("collect", "2 agents were not tried yet", "wait"),
+        )
 
     text = asked(book().known(), "/-/ready", prepare=unready)
-    assert (text.status, text.text) == (503, "not ready\n- store: the disk is full. free space\n- collect: 2 agents were not tried yet. wait\n")
+    assert (text.status, text.text) == (
+        503,
+        "not ready\n- store: the disk is full. free space\n- collect: 2 agents were not tried yet. wait\n",
+    )
     found = asked(book().known(), "/-/ready", prepare=unready, headers={"accept": "application/json"})
     assert (found.status, [problem["where"] for problem in found.json()["problems"]]) == (503, ["store", "collect"])
 

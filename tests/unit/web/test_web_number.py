@@ -57,7 +57,9 @@ def test_json_always_holds_a_finite_number_or_null(value):
 
 def test_a_sum_is_as_old_as_its_oldest_part():
     """A sum of fresh numbers is fresh and as of the oldest reading."""
-    found = total([("a", Number(1.0, 9.0, "x", "fresh", None)), ("b", Number(2.0, 7.0, "x", "fresh", None))], of="equity")
+    found = total(
+        [("a", Number(1.0, 9.0, "x", "fresh", None)), ("b", Number(2.0, 7.0, "x", "fresh", None))], of="equity"
+    )
     assert found == Number(3.0, 7.0, "fleet", "fresh", None)
 
 

@@ -14,7 +14,7 @@ AT = 1_800_000_000.0
 
 HOSTILE = [
     "<script>alert(1)</script>",
-    "\"><img src=x onerror=alert(1)>",
+    '"><img src=x onerror=alert(1)>',
     "' onmouseover='alert(1)",
     "</title><script>alert(1)</script>",
     "<svg/onload=alert(1)>",
@@ -46,7 +46,9 @@ class Tags(HTMLParser):
 
 def hostile_facts(book, text):
     b = book()
-    declared = b.declare("casino", "escrow", strategy=text, environment=text, version=text, platform_ids={"casino": text})
+    declared = b.declare(
+        "casino", "escrow", strategy=text, environment=text, version=text, platform_ids={"casino": text}
+    )
     facts = [*b.known("100")[1:], b.row("-40", "escrow_lock", text), b.escrow(text, counterparty=text)]
     switched = StrategySwitched(fact_id="s", **b.who("sdk"), before="x", after=text, reason=text)
     return [declared, *facts, switched, b.failed("escrow", reason=text), b.read()]
@@ -84,7 +86,9 @@ def test_nothing_is_inline_and_nothing_comes_from_elsewhere(get, path):
     assert not re.findall(r"https?://", text)
 
 
-@pytest.mark.parametrize("path", ["/", "/agents/briar", "/api/v1/fleet", "/metrics", "/static/base.css", "/nothing", "/-/ready"])
+@pytest.mark.parametrize(
+    "path", ["/", "/agents/briar", "/api/v1/fleet", "/metrics", "/static/base.css", "/nothing", "/-/ready"]
+)
 def test_every_answer_is_guarded(get, path):
     """Policy and other headers come with every answer, refusals included."""
     headers = get(path).headers
@@ -182,7 +186,7 @@ def test_a_page_without_script_is_whole(get):
     assert '<label class="find" hidden>' in text
     assert '<button type="button" id="theme" class="quiet" hidden>' in text
     assert '<a class="skip" href="#main">' in text
-    assert "<main id=\"main\"" in text
+    assert '<main id="main"' in text
 
 
 def test_an_unknown_agent_has_a_page_that_says_so(get):
@@ -200,7 +204,23 @@ def test_an_empty_fleet_has_a_page(asked):
     assert answer.text.count("no reading yet") >= 3
 
 
+def test_our_own_failure_is_a_guarded_500(get, monkeypatch):
+    """When we fail, the client learns that it was us and nothing of the inside, under the same policy."""
+
+    def broken(*_):
+        raise ValueError("the inside of the service")
+
+    monkeypatch.setattr("fleawatch.web.pages.fleet_view", broken)
+    answer = get("/", raises=False)
+    assert answer.status == 500
+    assert "see the log of the service" in answer.text
+    assert "inside of the service" not in answer.text
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+
+
 def test_declared_names_need_no_reading(asked):
     """An agent that was only declared is on the page, unknown."""
-    declared = AgentDeclared(fact_id="d", agent_id="new", at=AT, seen_at=AT, source="config", strategy="flat", collectors=("casino",))
+    declared = AgentDeclared(
+        fact_id="d", agent_id="new", at=AT, seen_at=AT, source="config", strategy="flat", collectors=("casino",)
+    )
     assert "unknown: casino: not read yet" in asked([declared], "/").text

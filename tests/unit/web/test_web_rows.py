@@ -35,7 +35,12 @@ def detail(tile, label):
 def test_a_read_agent_is_fresh(book):
     """An agent whose money was just read has its equity, fresh, from its collector."""
     found = one_row(book().known("100"))
-    assert (found.equity.value, found.equity.freshness, found.equity.source, found.equity.as_of) == (100.0, "fresh", "casino", AT)
+    assert (found.equity.value, found.equity.freshness, found.equity.source, found.equity.as_of) == (
+        100.0,
+        "fresh",
+        "casino",
+        AT,
+    )
     assert found.freshness == "fresh"
 
 
@@ -58,7 +63,10 @@ def test_an_agent_that_was_never_read_is_unknown(book):
     """Before the first reading there is no number at all, and the reason says so."""
     b = book()
     found = one_row([b.declare("casino"), b.failed(reason="network")])
-    assert [getattr(found, name).value for name in ("equity", "pnl_24h", "pnl_total", "drawdown", "win_ratio", "open_escrows")] == [None] * 6
+    assert [
+        getattr(found, name).value
+        for name in ("equity", "pnl_24h", "pnl_total", "drawdown", "win_ratio", "open_escrows")
+    ] == [None] * 6
     assert found.reason == "casino: cannot be reached"
 
 
@@ -139,7 +147,11 @@ def test_pnl_does_not_count_deposits(book, tick):
     b = book()
     facts = [*b.known("100"), tick(AT), b.row("900"), b.read(), tick(AT + 1)]
     found = tile(facts, "pnl")
-    assert (found.number.value, detail(found, "vs 24 h ago").value, detail(found, "return 24 h").value) == (0.0, 0.0, 0.0)
+    assert (found.number.value, detail(found, "vs 24 h ago").value, detail(found, "return 24 h").value) == (
+        0.0,
+        0.0,
+        0.0,
+    )
 
 
 def test_latency_is_the_mean_of_what_agents_report(book):
@@ -167,7 +179,11 @@ def test_an_escrow_between_two_of_the_fleet_counts_once(book):
     one, other = book("one"), book("two")
     facts = []
     for b in (one, other):
-        facts += [b.declare("casino", "escrow", platform_ids={"casino": f"ag_{b.agent_id}"}), *b.known("100")[1:], b.read("escrow")]
+        facts += [
+            b.declare("casino", "escrow", platform_ids={"casino": f"ag_{b.agent_id}"}),
+            *b.known("100")[1:],
+            b.read("escrow"),
+        ]
     facts += [one.row("-40", "escrow_lock", "esc_1"), one.escrow(counterparty="ag_two"), one.read("escrow")]
     state = state_of(facts)
     assert [len(agent.escrows) for agent in state.agents.values()] == [1, 1]
@@ -195,7 +211,9 @@ def test_a_silent_agent_is_not_active(book):
     b = book()
     facts = [*b.known(), b.read(valid_s=9_999.0)]
     later = AT + 3_601
-    found = tile([*facts, msgspec.structs.replace(b.read(valid_s=9_999.0), at=later, fact_id="later")], "active", at=later)
+    found = tile(
+        [*facts, msgspec.structs.replace(b.read(valid_s=9_999.0), at=later, fact_id="later")], "active", at=later
+    )
     assert (found.number.value, detail(found, "silent").value, detail(found, "unknown").value) == (0, 1, 0)
 
 
@@ -227,7 +245,12 @@ def test_sources_count_what_they_read(book):
     """A source's line counts agents by freshness and gives each reason once."""
     one, other = book("one"), book("two")
     (line,) = fleet_view(state_of([*one.known(), other.declare("casino"), other.failed()]), AT, 60.0).sources
-    assert (line.freshness, line.fresh.value, line.unknown.value, line.reasons) == ("stale", 1, 1, ("no answer in time (1)",))
+    assert (line.freshness, line.fresh.value, line.unknown.value, line.reasons) == (
+        "stale",
+        1,
+        1,
+        ("no answer in time (1)",),
+    )
 
 
 def test_a_fleet_of_nobody_is_unknown():

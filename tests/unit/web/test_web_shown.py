@@ -44,12 +44,16 @@ def test_numbers_read_well(value, kind, text, look):
 
 def test_unknown_is_a_word():
     """A number that was never read is the word `unknown`, with its reason."""
-    assert shown(Number(None, None, "casino", "unknown", "not read yet"), "money") == Shown("unknown", "unknown", "not read yet")
+    assert shown(Number(None, None, "casino", "unknown", "not read yet"), "money") == Shown(
+        "unknown", "unknown", "not read yet"
+    )
 
 
 def test_undefined_is_a_dash_with_its_reason():
     """A number that cannot be computed from good readings is a dash."""
-    assert shown(Number(None, 1.0, "casino", "unknown", "no trades"), "ratio") == Shown("\N{EN DASH}", "none", "no trades")
+    assert shown(Number(None, 1.0, "casino", "unknown", "no trades"), "ratio") == Shown(
+        "\N{EN DASH}", "none", "no trades"
+    )
 
 
 def test_stale_says_since_when():
@@ -59,7 +63,8 @@ def test_stale_says_since_when():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0 s"), (59.4, "59 s"), (60, "1 min"), (7_260, "2 h 1 min"), (100_000, "1 d 3 h"), (-90, "over by 2 min")]
+    ("seconds", "text"),
+    [(0, "0 s"), (59.4, "59 s"), (60, "1 min"), (7_260, "2 h 1 min"), (100_000, "1 d 3 h"), (-90, "over by 2 min")],
 )
 def test_ages(seconds, text):
     """A duration in the units that matter; a negative one is over."""
@@ -104,7 +109,13 @@ def test_axes_hold_their_values(low, width):
 
 @pytest.mark.parametrize(
     ("value", "ticks", "text"),
-    [(0.5, [0.5, 1.0], "0.5"), (1.25, [1.25, 1.5], "1.25"), (12_500, [12_500, 15_000], "12,500"), (7.0, [7.0], "7"), (2.5, [2.5, 5.0], "2.5")],
+    [
+        (0.5, [0.5, 1.0], "0.5"),
+        (1.25, [1.25, 1.5], "1.25"),
+        (12_500, [12_500, 15_000], "12,500"),
+        (7.0, [7.0], "7"),
+        (2.5, [2.5, 5.0], "2.5"),
+    ],
 )
 def test_tick_labels_have_the_decimals_they_need(value, ticks, text):
     """Neighbouring ticks never read the same, and have no useless digits."""

@@ -45,7 +45,9 @@ async def watched_fleet(directory, *, agents=8, seed=7, speed=60.0, seconds=10.0
     """A sandbox and the service that watches it, both running; yields (service, base URL, simulator, books path)."""
     books = directory / "books.sqlite"
     listener = bound("127.0.0.1", 0)
-    simulator = await Simulator.start(seed=seed, agents=agents, speed=speed, seconds=seconds, books=books, faults=faults)
+    simulator = await Simulator.start(
+        seed=seed, agents=agents, speed=speed, seconds=seconds, books=books, faults=faults
+    )
     try:
         ready = simulator.ready
         clock = ScaledClock(ready["origin"], ready["speed"], ready["started"])
