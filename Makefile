@@ -22,8 +22,8 @@ demo: install ## a fleet to watch, on http://127.0.0.1:9712/, until Ctrl-C
 	@$(BIN)/fleawatch demo
 
 test: install-test check ## everything that must be green
-	$(BIN)/pytest tests/unit tests/property tests/contract tests/golden tests/scenario tests/typing tests/test_architecture.py tests/test_docs.py -n 2 -q
-	$(BIN)/pytest tests/live -q
+	$(BIN)/pytest tests/unit tests/property tests/contract tests/golden tests/scenario tests/test_architecture.py -n 2 -q
+	$(BIN)/pytest tests/live tests/test_docs.py -q
 
 soak: install-test ## long runs
 	$(BIN)/pytest tests -q -m soak

@@ -35,8 +35,23 @@ def runnable(page):
 @pytest.fixture(scope="module", name="environment")
 def _environment():
     """A platform to read, with the keys of one of its agents in the environment as the pages expect them."""
+    origin = str(time.time())
     sandbox = subprocess.Popen(
-        [sys.executable, "-m", "fleawatch.sandbox", "--seed", "7", "--agents", "8", "--speed", "1", "--for", "3600"],
+        [
+            sys.executable,
+            "-m",
+            "fleawatch.sandbox",
+            "--seed",
+            "7",
+            "--agents",
+            "8",
+            "--speed",
+            "1",
+            "--for",
+            "3600",
+            "--origin",
+            origin,
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -68,6 +83,7 @@ def _environment():
 )
 def test_commands_of_a_page_run_in_order(page, environment, tmp_path):
     """A reader who types the commands of a page in an empty directory gets what the page promises."""
+    (tmp_path / ".venv").symlink_to(Path(sys.executable).parents[1])
     background = []
     try:
         for kind, text in blocks(page):
