@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import expect, sync_playwright
 
-from fleawatch.events import LedgerEntry, SourceRead, ledger_id, reading_id
+from fleawatch.events import AgentDeclared, AgentRetired, LedgerEntry, SourceRead, ledger_id, reading_id
 from fleawatch.testing.watched import example_watched
 from fleawatch.web.app import create_app
 
@@ -28,20 +28,25 @@ class Served:
     """The example fleet behind a real server in a thread of its own."""
 
     def __init__(self):
-        self.loop = asyncio.new_event_loop()
-        self.watched = self.loop.run_until_complete(example_watched(12, 4))
         listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        self.server = uvicorn.Server(
-            uvicorn.Config(create_app(self.watched), log_config=None, lifespan="off", timeout_graceful_shutdown=1)
-        )
-        self.server.install_signal_handlers = lambda: None
-        self.thread = threading.Thread(target=self._run, args=(listener,), daemon=True)
+        self.ready = threading.Event()
+        # The browser's driver has a loop in this thread.
+        self.thread = threading.Thread(target=lambda: asyncio.run(self._serve(listener)), daemon=True)
         self.thread.start()
+        assert self.ready.wait(20)
 
-    def _run(self, listener):
-        asyncio.set_event_loop(self.loop)
-        self.loop.run_until_complete(self.server.serve(sockets=[listener]))
+    async def _serve(self, listener):
+        self.loop = asyncio.get_running_loop()
+        self.watched = await example_watched(12, 4)
+        config = uvicorn.Config(create_app(self.watched), log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+        self.server = uvicorn.Server(config)
+        self.ready.set()
+        try:
+            await self.server._serve([listener])
+        finally:
+            listener.close()
+            await self.watched.close()
 
     def pay(self, agent_id, amount):
         """A payout reaches an agent: the next row of its ledger, and the reading that brought it."""
@@ -60,13 +65,33 @@ class Served:
                 duration_s=0.02, valid_s=600.0,
             ),
         ]  # fmt: skip
+        self.book(facts)
+
+    def join(self, agent_id):
+        """An agent is declared."""
+        self.book([AgentDeclared(**self.about(agent_id, "declared"), strategy="flat", collectors=("casino",))])
+
+    def leave(self, agent_id):
+        """An agent is retired."""
+        self.book([AgentRetired(**self.about(agent_id, "retired"))])
+
+    def about(self, agent_id, what):
+        at = self.watched.clock.now()
+        return {
+            "fact_id": f"config:{what}:{agent_id}",
+            "agent_id": agent_id,
+            "at": at,
+            "seen_at": at,
+            "source": "config",
+        }
+
+    def book(self, facts):
         asyncio.run_coroutine_threadsafe(self.watched.monitor.book(facts), self.loop).result(5)
 
     def close(self):
         self.server.should_exit = True
         self.thread.join(10)
-        self.loop.run_until_complete(self.watched.close())
-        self.loop.close()
+        assert not self.thread.is_alive()
 
 
 @pytest.fixture(scope="module", name="served")
@@ -152,6 +177,15 @@ def test_the_agents_page_lives_too(open_page, served):
     served.pay("alder", "5.5")
     expect(cell).not_to_have_text(before, timeout=2_000)
     expect(part).not_to_have_text(known, timeout=15_000)
+
+
+def test_a_new_agent_gets_its_row(open_page, served):
+    """An agent that joins the fleet appears by itself."""
+    page = open_page("/")
+    served.join("newcomer")
+    expect(page.locator('tr[data-agent="newcomer"]')).to_have_count(1, timeout=5_000)
+    served.leave("newcomer")
+    expect(page.locator('tr[data-agent="newcomer"]')).to_have_count(0, timeout=5_000)
 
 
 def number(text):

@@ -72,4 +72,4 @@ def _row(agent: dict[str, Any]) -> list[str]:
 
 
 def _cell(value: dict[str, Any], form: str = "{:,.2f}") -> str:
-    return number(value["value"], form, value.get("reason") or "unknown")
+    return number(value["value"], form, value["freshness"])

@@ -45,8 +45,13 @@ class Stream:
             return await self.pieces.get()
 
 
-async def call(app: ASGIApp, path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer:
-    """The whole answer to one request. `path` may carry a query."""
+async def call(
+    app: ASGIApp, path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, raises: bool = True
+) -> Answer:
+    """The whole answer to one request. `path` may carry a query.
+
+    With `raises=False`, what the application raises after it has answered is left to it, as a client would not see it.
+    """
     started: dict[str, Any] = {}
     body = bytearray()
     requests = [{"type": "http.request", "body": b"", "more_body": False}]
@@ -62,7 +67,11 @@ async def call(app: ASGIApp, path: str, *, method: str = "GET", headers: Mapping
         else:
             body.extend(message.get("body", b""))
 
-    await app(_scope(path, method, headers or {}), receive, send)  # type: ignore[arg-type]  # plain mappings are messages
+    try:
+        await app(_scope(path, method, headers or {}), receive, send)  # type: ignore[arg-type]  # plain mappings are messages
+    except Exception:
+        if raises or not started:
+            raise
     return Answer(started["status"], _headers(started), bytes(body))
 
 

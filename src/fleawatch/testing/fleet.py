@@ -94,7 +94,7 @@ class Member:
 
 def _member(place: int, name: str, chance: random.Random) -> Member:
     strategy = STRATEGIES[place % len(STRATEGIES)]
-    edge = -0.14 if place == 8 else 0.02 * (place % 5) - 0.045
+    edge = -0.14 if place == 8 else 0.02 * (place % 5) - 0.03
     start = Decimal(chance.randrange(200, 2_400))
     trading = TradingAgent(name, strategy, chance, reports_orders=place % 2 == 1) if place % 3 == 1 else None
     return Member(name, strategy, CasinoAgent(name, chance, start, edge), trading)

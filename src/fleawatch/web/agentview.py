@@ -9,7 +9,7 @@ from fleawatch.flow.state import AgentState, Control
 from fleawatch.web import earnings, holdings
 from fleawatch.web.number import Number, Standing
 from fleawatch.web.row import equity_missing, row
-from fleawatch.web.standing import SELF, Standings, in_words, trouble
+from fleawatch.web.standing import RESULTS, SELF, Standings, in_words, trouble
 from fleawatch.web.windows import basis, windows
 
 Document = dict[str, Any]
@@ -34,7 +34,7 @@ def agent_document(agent: AgentState, at: float, max_age_s: float) -> Document:
         "flows": earnings.flows(standings),
         "performance": {
             "basis": basis(agent.performance, standings.money),
-            "windows": windows(agent.performance, standings.money),
+            "windows": windows(agent.performance, standings.money, standings.of(RESULTS)),
         },
         "pnl": {
             "by_class": earnings.by_class(standings),
@@ -83,7 +83,12 @@ def _parts(agent: AgentState) -> dict[str, float | None]:
 
 
 def _awaited(agent: AgentState) -> list[str]:
-    return [name for name in agent.unknown if name not in agent.parts and name != "gateway"]
+    """Parts that are still to be read for the first time."""
+    return [
+        name
+        for name in agent.unknown
+        if name != "gateway" and ((status := agent.sources.get(name)) is None or status.read_at is None)
+    ]
 
 
 def _part(standings: Standings, name: str, amount: float | None) -> Number:

@@ -9,7 +9,7 @@ from fleawatch.risk.attribution import Dimension, Part
 from fleawatch.web.holdings import has_unmarked
 from fleawatch.web.number import Number, Standing
 from fleawatch.web.row import trades
-from fleawatch.web.standing import BETS, ESCROWS, PLAY, RESULTS, TRADING, Standings
+from fleawatch.web.standing import BETS, ESCROWS, HOLDINGS, PLAY, RESULTS, TRADING, Standings
 
 Numbers = dict[str, Number]
 
@@ -117,9 +117,9 @@ def fees(standings: Standings) -> Numbers:
 
 def flows(standings: Standings) -> Numbers:
     """Money that came and went without being earned or lost, USD."""
-    agent, money = standings.agent, standings.money
+    agent, money, moved = standings.agent, standings.money, standings.of(HOLDINGS)
     return {
         "net_since_watched": money.number(agent.flows if agent.first_equity is not None else None, "no equity yet"),
-        "deposits_ever": money.number(agent.deposits),
-        "withdrawals_ever": money.number(agent.withdrawals),
+        "deposits_ever": moved.number(agent.deposits),
+        "withdrawals_ever": moved.number(agent.withdrawals),
     }

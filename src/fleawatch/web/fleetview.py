@@ -8,11 +8,11 @@ import msgspec
 
 from fleawatch.flow.state import FleetState
 from fleawatch.web.agentview import history_document
+from fleawatch.web.fleetwindows import fleet_basis, fleet_windows
 from fleawatch.web.number import Number, Standing, total
 from fleawatch.web.row import AgentRow, rows
 from fleawatch.web.tiles import Tile, tiles
 from fleawatch.web.trust import Doubt, SourceLine, doubts, source_lines
-from fleawatch.web.windows import basis, windows
 
 
 class FleetView(msgspec.Struct, frozen=True):
@@ -66,7 +66,7 @@ def fleet_document(state: FleetState, view: FleetView) -> dict[str, Any]:
         "nav": standing.ratio(performance.nav.value, unborn),
         "drawdown": standing.ratio(drawdown.current(), unborn),
         "drawdown_max": standing.ratio(drawdown.max(), unborn),
-        "performance": {"basis": basis(performance, standing), "windows": windows(performance, standing)},
+        "performance": {"basis": fleet_basis(state, standing), "windows": fleet_windows(state, standing)},
         "warnings": view.doubts,
         "sources": view.sources,
         "history": history_document(state.history, standing),

@@ -69,6 +69,7 @@ def row(agent: AgentState, at: float, max_age_s: float) -> AgentRow:
     decided = tally.wins + tally.losses
     equity = money.number(agent.equity, equity_missing(agent))
     escrowed = escrows.source != SELF or agent.self_reported
+    unread = equity.reason or "no P&L reading yet"
     unborn = equity.reason if equity.value is None else "no equity above 0.01 yet"
     return AgentRow(
         agent_id=agent.agent_id,
@@ -79,8 +80,8 @@ def row(agent: AgentState, at: float, max_age_s: float) -> AgentRow:
         age=money.number(None if money.as_of is None else max(0.0, round(at - money.as_of, 3)), "never read"),
         equity=equity,
         nav=money.ratio(performance.nav.value, unborn),
-        pnl_24h=money.number(performance.changes.change("24h"), equity.reason or "no P&L reading yet"),
-        pnl_total=money.number(performance.changes.total, equity.reason or "no P&L reading yet"),
+        pnl_24h=money.number(performance.changes.change("24h"), unread),
+        pnl_total=money.number(performance.changes.total, unread),
         drawdown=money.ratio(drawdown.current(), unborn),
         drawdown_max=money.ratio(drawdown.max(), unborn),
         win_ratio=results.ratio(
@@ -115,12 +116,10 @@ def ordered(found: list[AgentRow], key: str, direction: str) -> list[AgentRow]:
 
 
 def equity_missing(agent: AgentState) -> str | None:
-    """Why there is no equity at all, in words; None while there is one."""
-    if agent.equity is not None:
+    """Why there is no equity by design, in words; None while there is one, or while a source is still to be read."""
+    if agent.equity is not None or agent.awaited:
         return None
-    if agent.by_design:
-        return "; ".join(f"{part}: {why}" for part, why in agent.by_design.items())
-    return None if agent.unknown else "not every source of money was read yet"
+    return "; ".join(f"{part}: {why}" for part, why in agent.by_design.items()) or "no equity yet"
 
 
 def positions_number(standings: Standings) -> Number:

@@ -6,6 +6,7 @@ because there is nothing to compute is a dash with its reason. Both keep their r
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -51,7 +52,7 @@ def shown(number: Number, kind: Kind) -> Shown:
         return Shown(in_text(value, kind), look, "")
     hint = number.reason or ""
     if number.as_of is not None:
-        hint += f"; as of {clock(number.as_of)}"
+        hint += f"; as of {moment(number.as_of)}"
     return Shown(in_text(value, kind), f"{look} stale".strip(), hint)
 
 
@@ -102,6 +103,12 @@ def quantity(number: Number) -> Shown:
 def clock(at: float | None) -> str:
     """A moment for people: `2026-01-31 12:00:00 UTC`."""
     return "never" if at is None else iso(at)[:19].replace("T", " ") + " UTC"
+
+
+def moment(at: float) -> str:
+    """A moment in short, to the minute: `31 Jan 12:00 UTC`."""
+    found = datetime.fromtimestamp(at, UTC)
+    return f"{found.day} {found:%b %H:%M} UTC"
 
 
 def span(found: Shown, key: str = "") -> Markup:

@@ -69,8 +69,14 @@ class Standings:
 
     @property
     def money(self) -> Standing:
-        """What rests on every part of the equity; a part whose positions are not marked is not current either."""
+        """What rests on every part of the equity.
+
+        Unknown while a part was never read, since a sum of the others would be a wrong one; not current while open
+        positions carry no price.
+        """
         standing = self.of(MONEY)
+        if self.agent.awaited:
+            return Standing(standing.source, None, "unknown", standing.reason or "not every source was read yet")
         unmarked = self.agent.unknown.get("trading") == "unmarked"
         if unmarked and standing.freshness == "fresh":
             return Standing(standing.source, standing.as_of, "stale", f"trading: {REASONS['unmarked']}")

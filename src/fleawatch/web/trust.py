@@ -94,8 +94,8 @@ def doubts(state: FleetState, rows: Iterable[AgentRow]) -> tuple[Doubt, ...]:
             found.append(Doubt("critical", "total_loss", agent.agent_id, "lost everything"))
     for row in rows:
         if row.freshness == "unknown":
-            by_design = state.agents[row.agent_id].by_design
-            level: Level = "info" if by_design else "warning"
+            agent = state.agents[row.agent_id]
+            level: Level = "info" if agent.by_design and not agent.awaited else "warning"
             found.append(Doubt(level, "unknown", row.agent_id, f"equity is unknown: {row.reason}"))
         elif row.freshness == "stale":
             found.append(Doubt("warning", "stale", row.agent_id, f"shown as last read: {row.reason}"))

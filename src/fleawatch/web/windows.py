@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fleawatch.risk.performance import Performance
+from fleawatch.risk.summary import Summary, TradeNumbers
 from fleawatch.units import WINDOWS, Window
 from fleawatch.web.number import DIGITS, RATIO_DIGITS, Number, Standing
 from fleawatch.web.tiles import Kind
@@ -40,18 +41,21 @@ FIELDS: Final[dict[str, tuple[str, Kind]]] = {
 }
 """Numbers of a window: what people call them and how they read them."""
 
+TRADES: Final = frozenset(TradeNumbers.__struct_fields__)
+"""Numbers of a window that are about trades."""
+
 _MONEY_KINDS: Final = frozenset({"money", "change"})
 
 
-def windows(performance: Performance, standing: Standing) -> dict[Window, dict[str, Number]]:
-    """The numbers of `FIELDS` for each window; `standing` is that of the equity they rest on."""
-    return {window: _window(performance, window, standing) for window in WINDOWS}
+def windows(performance: Performance, standing: Standing, results: Standing) -> dict[Window, dict[str, Number]]:
+    """The numbers of `FIELDS` for each window; equity and NAV rest on `standing`, trades on `results`."""
+    return {window: numbers(performance.summary(window), standing, results) for window in WINDOWS}
 
 
-def _window(performance: Performance, window: Window, standing: Standing) -> dict[str, Number]:
-    summary = performance.summary(window)
+def numbers(summary: Summary, standing: Standing, results: Standing) -> dict[str, Number]:
+    """The numbers of `FIELDS` of one window, each missing one with its reason."""
     return {
-        name: standing.number(
+        name: (results if name in TRADES else standing).number(
             getattr(summary, name), summary.why.get(name), DIGITS if kind in _MONEY_KINDS else RATIO_DIGITS
         )
         for name, (_, kind) in FIELDS.items()

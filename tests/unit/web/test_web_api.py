@@ -308,6 +308,28 @@ def test_classes_of_pnl_add_up_to_the_total(asked, book):
     assert document["flows"]["net_since_watched"]["value"] == 50.0
 
 
+def test_the_fleet_counts_the_trades_of_its_agents(get):
+    """Wins, losses, profit and P&L of the fleet are those of its agents together; none of them is a false 0."""
+    fleet = get("/api/v1/fleet").json()["performance"]["windows"]["all_time"]
+    agents = [get(f"/api/v1/agents/{row['agent_id']}").json() for row in get("/api/v1/agents").json()["agents"]]
+    for name in ("wins", "losses", "gross_profit", "gross_loss", "pnl"):
+        parts = [agent["performance"]["windows"]["all_time"][name]["value"] or 0 for agent in agents]
+        assert fleet[name]["value"] == pytest.approx(sum(parts), abs=1e-4)
+        assert fleet[name]["value"]
+    assert fleet["win_ratio"]["value"] == pytest.approx(
+        fleet["wins"]["value"] / (fleet["wins"]["value"] + fleet["losses"]["value"])
+    )
+
+
+def test_the_fleets_window_says_what_its_tile_says(get):
+    """P&L of 24 h is one number wherever it is shown."""
+    fleet = get("/api/v1/fleet").json()
+    assert (
+        fleet["performance"]["windows"]["24h"]["pnl"]["value"]
+        == fleet["tiles"]["pnl"]["details"]["vs_24_h_ago"]["value"]
+    )
+
+
 def test_a_missing_number_carries_its_reason(get):
     """Each number of a window that cannot be computed says why."""
     windows = get("/api/v1/agents/briar").json()["performance"]["windows"]

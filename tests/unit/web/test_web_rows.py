@@ -7,6 +7,7 @@ import pytest
 
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.step import empty_fleet, run
+from fleawatch.web.agentview import agent_document
 from fleawatch.web.fleetview import fleet_view
 from fleawatch.web.row import SORTS, ordered, row
 
@@ -76,6 +77,17 @@ def test_one_unread_part_leaves_the_equity_unknown(book):
     found = one_row([b.declare("casino", "escrow"), *b.known("100")[1:]])
     assert found.equity.value is None
     assert found.equity.reason == "escrow: not read yet"
+
+
+def test_results_of_one_that_waits_for_a_source_are_unknown(book):
+    """While a source of money was never read there is no P&L and no count of trades, even by design or beside others."""
+    b = book()
+    facts = [b.declare("casino", "escrow", trades=True), b.failed(reason="network"), b.read("escrow")]
+    found = one_row(facts)
+    assert (found.pnl_total.value, found.pnl_24h.value, found.win_ratio.value) == (None, None, None)
+    assert "casino: cannot be reached" in found.pnl_total.reason
+    windows = agent_document(state_of(facts).agents["solo"], AT, 60.0)["performance"]["windows"]
+    assert {windows["24h"][name].value for name in ("pnl", "wins", "losses", "gross_profit")} == {None}
 
 
 def test_unknown_by_design_says_what_is_missing(book):

@@ -59,7 +59,7 @@ def test_undefined_is_a_dash_with_its_reason():
 def test_stale_says_since_when():
     """A stale number keeps its text, and its hint has reason and time."""
     found = shown(Number(1.5, 0.0, "casino", "stale", "no answer in time"), "change")
-    assert found == Shown("+1.50", "up stale", "no answer in time; as of 1970-01-01 00:00:00 UTC")
+    assert found == Shown("+1.50", "up stale", "no answer in time; as of 1 Jan 00:00 UTC")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 
 import { resort } from "./table.js";
 
-const SECTIONS_MS = 10000;
+const SECTIONS_MS = 5000;
 const SILENT_MS = 30000;
 const AGAIN_MS = 15000;
 
@@ -16,6 +16,7 @@ let heardAt = 0;
 let dirty = false;
 let reading = false;
 let waiting = 0;
+let regrouped = false;
 let source = null;
 
 function index() {
@@ -62,6 +63,8 @@ function flash(element) {
 function heard(at) {
   heardAt = Date.now();
   say("on", "live");
+  // A row is missing or too many: only a new page has them all. Whoever is at some place of this one is not torn away.
+  if (regrouped && document.activeElement === document.body) location.reload();
   if (at === undefined) return;
   for (const element of document.querySelectorAll("[data-asof]")) {
     element.textContent = `${new Date(at * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC`;
@@ -109,10 +112,7 @@ function listen() {
     if (first) first = false;
     else sectionsSoon();
   });
-  source.addEventListener("agents", () => {
-    const busy = document.activeElement && document.activeElement !== document.body;
-    if (!busy) location.reload();
-  });
+  source.addEventListener("agents", () => { regrouped = true; heard(); });
   source.addEventListener("error", () => {
     say("off", "not live: trying again");
     if (source.readyState === EventSource.CLOSED) setTimeout(listen, AGAIN_MS);
