@@ -54,8 +54,8 @@ from fleawatch.flow.tally import Distribution
 from fleawatch.sinks.prometheus import Exposition
 from fleawatch.units import HOUR
 
-SIZES: Final = (100, 1_000)
-RENDERS: Final = {100: 15, 1_000: 7, 10_000: 3}
+SIZES: Final = (100, 1_000, 10_000)
+RENDERS: Final = {100: 15, 1_000: 7, 10_000: 5}
 PEER_RENDERS: Final = {100: 5, 1_000: 3, 10_000: 1}
 SPEEDUP: Final = 12.0
 FLATNESS: Final = 1.3
@@ -140,17 +140,17 @@ class Fleet:
         balance = _money(self._balances[number])
         yield BalanceRead(**self._who(number), service="casino", currency="USDC", amount=balance, value_usd=balance)
 
-    def _row(self, number: int, entry: EntryKind, amount: float) -> Event:
+    def _row(self, number: int, entry: EntryKind, amount: float, reference: str | None = None) -> Event:
         self._balances[number] += amount
         self._rows[number] += 1
         return LedgerEntry(
             **self._who(number), service="casino", currency="USDC", position=self._rows[number] - 1,
-            amount=_money(amount), balance_after=_money(self._balances[number]), entry=entry,
+            amount=_money(amount), balance_after=_money(self._balances[number]), entry=entry, reference=reference,
         )  # fmt: skip
 
     def _agreed(self, number: int) -> Iterator[Event]:
         escrow, amount = self._id(), _money(self._random.randint(100, 9_000) / 100)
-        yield self._row(number, "escrow_lock", -float(amount))
+        yield self._row(number, "escrow_lock", -float(amount), escrow)
         yield EscrowCreated(
             **self._who(number), escrow_id=escrow, creator=f"ag_{number}", counterparty="ag_outside", amount_usd=amount,
             commission_usd=amount / 100, expires_at=self.at + 24 * HOUR,

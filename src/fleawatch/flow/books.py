@@ -77,9 +77,7 @@ class Casino(msgspec.Struct):
     @property
     def in_flight(self) -> float:
         """Stakes at cost whose outcome is not known: they left the balance and are still the agent's."""
-        return (
-            self.open_stake + self.open_parlay + (sum(self.challenge_stakes.values()) if self.challenge_stakes else 0.0)
-        )
+        return self.open_stake + self.open_parlay + sum(self.challenge_stakes.values(), 0.0)
 
 
 class Escrow(msgspec.Struct):
@@ -171,7 +169,7 @@ class Trading(msgspec.Struct):
     @property
     def unrealized(self) -> float:
         """Unrealised P&L of all open positions at their last marks, before fees."""
-        return sum(position.unrealized or 0.0 for position in self.positions.values()) if self.positions else 0.0
+        return sum((position.unrealized or 0.0 for position in self.positions.values()), 0.0) if self.positions else 0.0
 
     @property
     def net(self) -> float:

@@ -139,6 +139,7 @@ class AgentState(msgspec.Struct):
         swapped: by currency: change of quantity that swaps have announced, and until when it is waited for.
         recent: ids of the newest facts that would count again if they were folded again, oldest first.
         ended_escrows, paid_escrows: ids of the newest escrows that ended, and of those that paid this agent.
+        impaired_before: money in disputes too old to be among `escrows`.
         known_pnl: trading and casino P&L as of the last Tick, for the fleet's daily loss; None before the first.
         pnl_offset: keeps the cumulative P&L level when what it is measured by changes.
     """
@@ -163,6 +164,7 @@ class AgentState(msgspec.Struct):
     swapped: dict[str, tuple[float, float]] = msgspec.field(default_factory=dict)
     recent: dict[str, None] = msgspec.field(default_factory=dict)
     ended_escrows: dict[str, None] = msgspec.field(default_factory=dict)
+    impaired_before: float = 0.0
     paid_escrows: dict[str, None] = msgspec.field(default_factory=dict)
     span_errors: dict[str, float] = msgspec.field(default_factory=dict)
     referred: dict[int, int] = msgspec.field(default_factory=dict)

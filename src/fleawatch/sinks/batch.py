@@ -92,13 +92,14 @@ class Listing:
 class Batch:
     """What the readers say of some agents, metric by metric."""
 
-    __slots__ = ("_agents", "_kept", "_readers", "_views")
+    __slots__ = ("_agents", "_counters", "_kept", "_readers", "_views")
 
     def __init__(self, readers: Readers, agents: Sequence[AgentState], kept: Sequence[Kept], times: Times) -> None:
         """Look at the agents; `kept` belongs to them one by one."""
         at, ticked_at = times
         self._readers = readers
         self._kept = kept
+        self._counters = [agent.tallies.counters for agent in agents]
         self._agents = Agents([escaped(agent.agent_id) for agent in agents])
         self._views = [AgentView(agent, at, known.memory, ticked_at) for agent, known in zip(agents, kept, strict=True)]
 
@@ -111,7 +112,8 @@ class Batch:
         counted = self._readers.counted
         for name, zeros in counted.listed:
             rows = zip(*[counted.row(name, zeros, view) for view in views], strict=True)
-            yield name, [(labels, agents, row) for labels, row in zip(zeros, rows, strict=True)]
+            columns = [(labels, agents, row) for labels, row in zip(zeros, rows, strict=True)]
+            yield name, columns + self._beside(name, zeros)
 
     def listings(self, ends: Mapping[str, Ends]) -> Iterator[tuple[str, Listing]]:
         """The samples of each other metric that is no histogram, by name; `ends` are those of all metrics."""
@@ -123,10 +125,6 @@ class Batch:
             listing = self._tallied(name, ends[name])
             if listing.agents:
                 yield name, listing
-        for name, zeros in self._readers.counted.listed:
-            beside = self._beside(name, zeros)
-            if beside:
-                yield name, Listing([agent for agent, _ in beside], [series for _, series in beside])
 
     def distributions(self) -> Iterator[tuple[str, Distributions]]:
         """The distributions of each histogram, by name."""
@@ -143,8 +141,8 @@ class Batch:
         agents: list[bytes] = []
         found: list[Mapping[Labels, Value]] = []
         written: list[list[bytes]] = []
-        for agent_id, kept in zip(self._agents.ids, self._kept, strict=True):
-            series = kept.agent.tallies.counters.get(name)
+        for agent_id, kept, counters in zip(self._agents.ids, self._kept, self._counters, strict=True):
+            series = counters.get(name)
             if series:
                 starts = kept.starts.get(name)
                 if starts is None or len(starts) != len(series):
@@ -154,12 +152,13 @@ class Batch:
                 written.append(starts)
         return Listing(agents, found, written)
 
-    def _beside(self, name: str, zeros: Mapping[Labels, float]) -> list[tuple[bytes, Mapping[Labels, Value]]]:
+    def _beside(self, name: str, zeros: Mapping[Labels, float]) -> list[Column]:
         """What a counter has tallied under labels that its list of values does not know: seldom anything."""
         listed = zeros.keys()
         found = [
-            (agent_id, {labels: series[labels] for labels in series.keys() - listed})
-            for agent_id, kept in zip(self._agents.ids, self._kept, strict=True)
-            if (series := kept.agent.tallies.counters.get(name)) and not series.keys() <= listed
+            (labels, agent_id, series[labels])
+            for agent_id, counters in zip(self._agents.ids, self._counters, strict=True)
+            if (series := counters.get(name)) and not series.keys() <= listed
+            for labels in series.keys() - listed
         ]
-        return [(agent_id, dict(sorted(series.items()))) for agent_id, series in found]
+        return [(labels, Agents([agent_id]), (value,)) for labels, agent_id, value in sorted(found)]

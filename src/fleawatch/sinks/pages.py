@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from fleawatch.catalog.assembly import Catalog
+from fleawatch.catalog.labels import WINDOW
 from fleawatch.flow.tally import Distribution, Labels
 from fleawatch.sinks.aliases import Derived
 from fleawatch.sinks.batch import Column, Distributions, Listing
@@ -14,6 +15,8 @@ from fleawatch.sinks.wire import Ends, Family, fill, histogram_template, joined,
 
 _REMEMBERED: Final = 65_536
 """Label sets whose escaped form is kept; past it, which no bounded dictionary reaches, all are forgotten."""
+_SHARED: Final = ((), (WINDOW.name,))
+"""Labels after the agent's id that many families have: what their lines begin with is put together once for all."""
 
 
 class Pages:
@@ -46,8 +49,12 @@ class Pages:
         """Write columns of a metric, and its aliases as of `at`."""
         ends = self.ends[name]
         pieces = self._pieces[name]
+        shared = self._families[name].labels[1:] in _SHARED
         for labels, agents, values in columns:
-            pieces.append(joined(ends.head, agents.starts(ends[labels]), values))
+            if shared:
+                pieces.append(joined(ends.head, agents.starts(ends[labels]), values))
+            else:
+                pieces.append(joined(ends.head, agents.ids, values, ends[labels]))
         for one in self._derived.get(name, ()):
             self._derive(one, ((labels, agents.ids, values) for labels, agents, values in columns), at)
 
@@ -85,10 +92,10 @@ class Pages:
         self._pieces[name] += [fill(self._template(family, labels), series[labels], None) for labels in sorted(series)]
 
     def body(self, *, openmetrics: bool) -> bytes:
-        """Everything written since `begin`, families by name, each with its header."""
+        """Everything written since `begin`, families by name, each with its header; it is not kept."""
         parts: list[bytes] = []
         for name, family in self._every.items():
-            pieces = self._pieces[name]
+            pieces = self._pieces.pop(name)
             if any(pieces):
                 parts.append(family.header(openmetrics=openmetrics))
                 parts += pieces

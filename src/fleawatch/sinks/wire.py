@@ -101,13 +101,14 @@ class Ends(dict[Labels, bytes]):
         return tail
 
 
-def joined(head: bytes, starts: Sequence[bytes], values: Sequence[float | None]) -> bytes:
+def joined(head: bytes, starts: Sequence[bytes], values: Sequence[float | None], tail: bytes = b"") -> bytes:
     """Lines of one family.
 
     Args:
         head: begins each line, up to the agent's id.
-        starts: for each line the escaped id and its tail, up to the number.
+        starts: for each line the escaped id, and what follows it up to `tail`.
         values: for each line the number; None, NaN and infinity have no line.
+        tail: goes before each number.
     """
     if any(values):
         text = _encode(values)
@@ -117,11 +118,18 @@ def joined(head: bytes, starts: Sequence[bytes], values: Sequence[float | None])
             starts, numbers = list(compress(starts, known)), list(compress(numbers, known))
     else:
         # Many counters have not counted yet, and many numbers are not known: no need to look at each.
-        starts = [start for start, value in zip(starts, values, strict=True) if value is not None]
-        numbers = [b"0.0" if isinstance(next(iter(values), 0), float) else b"0"] * len(starts)
-    parts = [head] * (3 * len(numbers))
-    parts[1::3] = starts
-    parts[2::3] = numbers
+        unknown = values.count(None)
+        if unknown == len(values):
+            return b""
+        if unknown:
+            starts = [start for start, value in zip(starts, values, strict=True) if value is not None]
+        numbers = [b"0.0" if isinstance(values[0], float) else b"0"] * len(starts)
+    step = 4 if tail else 3
+    parts = [head] * (step * len(numbers))
+    parts[1::step] = starts
+    if tail:
+        parts[2::4] = [tail] * len(numbers)
+    parts[step - 1 :: step] = numbers
     return b"".join(parts)
 
 

@@ -110,7 +110,12 @@ class Belt:
         return self[agent_id]
 
     def row(
-        self, agent_id: str, entry: EntryKind, amount: float | str | Decimal, reference: str | None = None, **fields: Any
+        self,
+        agent_id: str,
+        entry: EntryKind,
+        amount: float | str | Decimal,
+        reference: str | None = None,
+        **fields: Any,
     ) -> LedgerEntry:
         """The agent's next ledger row; `amount` is signed."""
         change = Decimal(str(amount))

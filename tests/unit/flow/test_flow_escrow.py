@@ -378,7 +378,7 @@ def test_what_is_kept_of_ended_and_disputed_escrows_is_bounded(belt):
     assert len(agent.ended_escrows) == ENDED_KEPT
     assert len(agent.escrows) == DISPUTED_KEPT
     assert len(belt.fleet.creators) == DISPUTED_KEPT
-    assert belt.fleet.ignored["dispute_forgotten"] == 5
+    assert (belt.fleet.ignored["dispute_forgotten"], agent.impaired_before) == (5, 5)
     assert agent.equity == pytest.approx(1100 - ENDED_KEPT - 10 - DISPUTED_KEPT - 5)
 
 

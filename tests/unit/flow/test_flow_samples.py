@@ -125,6 +125,17 @@ class TestPerformance:
         assert found["pf_drawdown_ratio", ("a-1", "24h")] == 0.0
         assert not names(found) & {"pf_sharpe_ratio", "pf_win_ratio", "pf_profit_factor", "pf_calmar_ratio"}
 
+    def test_a_win_ratio_needs_twenty_decided_trades(self):
+        """Nineteen wins and losses are too few, twenty are enough."""
+        ledger = facts.Ledger()
+        key = ("pf_win_ratio", ("a-1", "24h"))
+        state = facts.folded(facts.declared(), ledger.row(START, "deposit", "100"), facts.read(START))
+        for number in range(20):
+            assert key not in said(state, START)
+            rows = (ledger.row(START, "stake", "-1"), ledger.row(START, "payout", "2" if number % 4 else "0.5"))
+            facts.folded(*rows, state=state)
+        assert said(state, START)[key] == 0.75
+
     def test_no_nan_and_no_infinity(self, full):
         """Every number is finite."""
         for _, _, value in samples(MONITOR, full, END):

@@ -20,6 +20,7 @@ from fleawatch.events import (
     EscrowDisputed,
     EscrowReleased,
     FaucetClaimed,
+    FundingPaid,
     GameTotals,
     GateChanged,
     HaltDelivered,
@@ -166,6 +167,7 @@ def _trades(at):
         PositionMarked, at, position_id="p2", market="BTC-USD", price=Decimal(90), unrealized_pnl_usd=Decimal(-10)
     )
     yield fact(PositionsRead, at, open_ids=("p2",))
+    yield fact(FundingPaid, at, market="BTC-USD", amount_usd=Decimal("0.25"))
     yield read(at, collector="trading", valid_s=DAY)
     yield balance(at, "0.5", service="wallet", currency="ETH", value_usd=Decimal(1_000), account="base:0x1")
     yield read(at, collector="wallet", valid_s=DAY)

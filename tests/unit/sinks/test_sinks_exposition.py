@@ -103,6 +103,13 @@ class TestValues:
         assert b"a-2" not in one.render(state, START)
         assert set(one._kept) == {"a-1"}
 
+    def test_another_agent_of_the_same_name_is_another_agent(self):
+        """An agent that was retired and declared anew between two scrapes has nothing of its predecessor."""
+        one = exposition()
+        one.render(folded(*_played("a-1")), START)
+        anew = folded(declared(strategy="carry"), *list(_played("a-1"))[1:])
+        assert parsed(one.render(anew, START)) == expected(anew, START)
+
     def test_an_empty_fleet_is_a_valid_body(self):
         """Before the first fact there are the fleet's own counters, and in OpenMetrics the end."""
         assert value(exposition().render(folded(), START), "pf_facts_late_total") == 0
@@ -256,6 +263,16 @@ class TestAliases:
         assert realized == pytest.approx(full.agents["a-1"].casino.net + full.agents["a-1"].trading.net)
         assert value(body, "pf_wallet_balance_usdc", currency="ETH", **a1) == 1_000.0
         assert b"# HELP pf_drawdown_pct Deprecated alias of pf_drawdown_ratio: " in body
+
+    def test_labels_beside_the_list_are_in_the_sum(self):
+        """A referral of a level that no list knows has its own series, and is in the alias that adds all levels, once."""
+        ledger = Ledger()
+        state = folded(declared(), ledger.row(START, "referral", "1", level=1), *ledger.end(START), read(START))
+        state.agents["a-1"].tallies.add("pf_referral_income_usdc_total", ("casino", "4"), 4.0)
+        body = exposition(aliases=SCHEMES).render(state, START)
+        tier = {"agent_id": "a-1", "pf_service": "casino", "referral_tier": "4"}
+        assert value(body, "pf_referral_income_usdc_total", **tier) == 4.0
+        assert value(body, "pf_referral_fees_usdc_total", agent_id="a-1") == 5.0
 
     def test_a_scaled_histogram(self, full):
         """Latency in milliseconds keeps its counts and sum, with the bounds of its guide, once for all statuses."""

@@ -43,12 +43,12 @@ def settle(fleet: FleetState, agent: AgentState, at: float, *, read: str = "") -
     if agent.awaited:
         leave_fleet(fleet, agent)
         return
-    if agent.by_design or not agent.parts:
+    if agent.by_design or (not agent.parts and MONEY.isdisjoint(agent.profile.collectors)):
         leave_fleet(fleet, agent)
-        _tell_pnl(agent, at, judged + sum(agent.income.values()), judged, known=False)
+        _tell_pnl(agent, at, judged + sum(agent.income.values(), 0.0), judged, known=False)
         return
     was_known = agent.equity is not None
-    equity = agent.equity = sum(agent.parts.values())
+    equity = agent.equity = sum(agent.parts.values(), 0.0)
     agent.equity_at = at
     if agent.first_equity is None:
         agent.first_equity = equity

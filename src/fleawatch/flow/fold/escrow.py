@@ -27,8 +27,8 @@ from fleawatch.flow.state import AgentState, Escrow, EscrowStatus, FleetState, H
 
 ENDED_KEPT: Final = 128
 """How many ended escrows are remembered by id, so that a late fact does not open them again."""
-DISPUTED_KEPT: Final = 128
-"""Disputes never end on this platform; the oldest beyond these are no longer shown as at risk, their loss stays."""
+DISPUTED_KEPT: Final = 16
+"""Disputes never end on this platform: the newest are kept one by one, of those before them only the money."""
 
 _SAME: Final = 1e-9
 _OUTCOME: Final[dict[EscrowStatus, str]] = {"released": "settled", "refunded": "timeout"}
@@ -306,7 +306,7 @@ def _forget(fleet: FleetState, agent: AgentState, held: Escrow) -> None:
 def _bound_disputes(fleet: FleetState, agent: AgentState) -> None:
     lost = [held.escrow_id for held in agent.escrows.values() if held.status == "disputed"]
     for escrow_id in lost[:-DISPUTED_KEPT]:
-        del agent.escrows[escrow_id]
+        agent.impaired_before += agent.escrows.pop(escrow_id).impaired
         fleet.creators.pop(escrow_id, None)
         ignore(fleet, "dispute_forgotten")
 
@@ -315,7 +315,7 @@ def _value(agent: AgentState) -> None:
     """Value the locked part; not where no balance is known beside which it would pass for the whole equity."""
     if agent.self_reported and agent.casino.read_balance is None:
         return
-    agent.parts["escrow"] = sum(held.locked for held in agent.escrows.values())
+    agent.parts["escrow"] = sum((held.locked for held in agent.escrows.values()), 0.0)
 
 
 def _gain(agent: AgentState, amount: float) -> None:

@@ -61,7 +61,7 @@ def declared(fleet: FleetState, event: AgentDeclared) -> None:
         del agent.sources[collector]
     refresh_awaited(agent)
     refresh_unknown(agent, event.at)
-    if agent.first_equity is not None:
+    if agent.parts or agent.equity is not None:
         settle(fleet, agent, min(event.at, event.seen_at))
 
 

@@ -21,16 +21,16 @@ from fleawatch.flow.words import word
 def read(fleet: FleetState, agent: AgentState, event: SourceRead, at: float) -> None:
     """A collector worked: its numbers are fresh until they are `valid_s` old."""
     status = _status(agent, event.collector)
-    if event.at == status.tried_at and status.reads:
+    if event.at == status.read_at and not status.reason:
         ignore(fleet, "repeated")
-        return
+    else:
+        status.reads += 1
+        _took(fleet, status, event)
     if status.reason:
         fleet.happened.append(_source("source_recovered", agent, at, event.collector, status.reason))
         status.reason, status.status_code, status.failing_since = "", None, None
     status.read_at = status.tried_at = event.at
     status.valid_until = event.at + event.valid_s
-    status.reads += 1
-    _took(fleet, status, event)
     if event.collector in MONEY:
         refresh_unknown(agent, at)
         if agent.awaited:
@@ -41,7 +41,7 @@ def read(fleet: FleetState, agent: AgentState, event: SourceRead, at: float) -> 
 def unavailable(fleet: FleetState, agent: AgentState, event: SourceUnavailable, at: float) -> None:
     """A collector failed: nothing it reads is touched, everything it reads grows old."""
     status = _status(agent, event.collector)
-    if event.at == status.tried_at and status.failures:
+    if event.at == status.tried_at and status.reason == event.reason:
         ignore(fleet, "repeated")
         return
     if not status.reason:

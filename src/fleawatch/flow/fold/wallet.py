@@ -92,7 +92,7 @@ def _gateway(agent: AgentState, event: BalanceRead) -> None:
     _hold(agent, f"{event.service}:gateway:{event.currency}", event, amount, value)
     part = "escrow" if event.service == "escrow" else "wallet"
     prefix = f"{event.service}:gateway:"
-    agent.parts[part] = sum(held.value or 0.0 for key, held in agent.holdings.items() if key.startswith(prefix))
+    agent.parts[part] = sum((held.value or 0.0 for key, held in agent.holdings.items() if key.startswith(prefix)), 0.0)
 
 
 def _on_chain(agent: AgentState, event: BalanceRead) -> None:
@@ -111,7 +111,9 @@ def _on_chain(agent: AgentState, event: BalanceRead) -> None:
             if agent.first_equity is not None:
                 _count_flow(agent, moved * price)
     _hold(agent, key, event, amount, value)
-    agent.parts["wallet"] = sum(h.value or 0.0 for name, h in agent.holdings.items() if name.startswith("wallet:"))
+    agent.parts["wallet"] = sum(
+        (h.value or 0.0 for name, h in agent.holdings.items() if name.startswith("wallet:")), 0.0
+    )
 
 
 def _last_price(held: Holding | None) -> float:
@@ -291,7 +293,7 @@ def referral_totals(fleet: FleetState, agent: AgentState, event: ReferralTotals,
     before = agent.pots.get(event.service, 0.0)
     pot = agent.pots[event.service] = float(event.earned_usd if event.available_usd is None else event.available_usd)
     transfer(agent, "referral", pot - before - gain)
-    agent.parts["referral"] = sum(agent.pots.values())
+    agent.parts["referral"] = sum(agent.pots.values(), 0.0)
     if event.source not in agent.profile.collectors:
         settle(fleet, agent, at)
 

@@ -28,7 +28,6 @@ UNBUILT: Final[Mapping[str, str]] = MappingProxyType(
         "pf_stake_escalations": _NO_STAKES,
         "pf_halt_ready": "the halt path is not probed yet",
         "pf_limits_differing": "declared limits do not reach the belt yet, so there is nothing to compare with",
-        "pf_trade_funding_usdc_total": "funding is summed and not tallied, and its sum is net of what was received",
         "pf_order_repeats": _NO_ORDERS,
         "pf_orders_against_signal_ratio": _NO_ORDERS,
         "pf_spans_dropped_total": "the agent's own exporters are not built yet",
