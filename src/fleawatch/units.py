@@ -53,7 +53,8 @@ def cents(amount: Decimal | float) -> Decimal:
 
 def iso(at: float) -> str:
     """Unix seconds as RFC 3339 in UTC with milliseconds: `2026-01-31T12:00:00.000Z`."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{int(at * 1000) % 1000:03d}Z"
+    seconds, milliseconds = divmod(int(at * 1000), 1000)
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds:03d}Z"
 
 
 def from_iso(text: str) -> float:

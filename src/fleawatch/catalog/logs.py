@@ -42,6 +42,11 @@ LOG_EVENTS: Final[tuple[LogEvent, ...]] = (
         "escrow_transaction", ("info", "error"), "An escrow changed its state; an error when it failed.",
         "escrow.status", "escrow_id", "amount_usd", "counterparty", "role",
     ),
+    _event(
+        "unexplained_money", _WARNING, "The books of a service do not explain a change of its balance.",
+        "amount_usd", "subject", "reason",
+    ),
+    _event("collector_recovered", _INFO, "A source is read again after it failed.", "subject", "reason"),
     _event("balance_alert", _WARNING, "A balance passed a limit.", "currency", "balance_usd", "threshold_usd", "tier"),
     _event("alert_fired", _BY_SEVERITY, "An alert began to fire.", *_ALERT),
     _event("alert_resolved", _BY_SEVERITY, "An alert resolved.", *_ALERT),

@@ -229,6 +229,7 @@ class FleetState(msgspec.Struct):
         facts: facts folded by kind; `late` of them were booked when seen, `ignored` changed nothing.
         flows: external flows since the last Tick; `external_flows` those before it.
         known_pnl: trading and casino P&L of all agents since they were first known.
+        repeated: facts that the shell left out since its start because they were recorded; not part of a snapshot.
         happened: what the last fact brought to light; not part of a snapshot.
     """
 
@@ -249,4 +250,5 @@ class FleetState(msgspec.Struct):
     flows: float = 0.0
     external_flows: float = 0.0
     known_pnl: float = 0.0
+    repeated: int = 0
     happened: list[Happening] = msgspec.field(default_factory=list)

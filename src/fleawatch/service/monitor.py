@@ -53,7 +53,6 @@ class Monitor:
         self.version = 0
         self.seq = 0
         self.refused = 0
-        self.duplicates = 0
         self._booking = asyncio.Lock()
         self._changed = asyncio.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fleawatch-store")
@@ -167,7 +166,7 @@ class Monitor:
         unique: dict[str, Event] = {}
         for event in events:
             if event.fact_id in unique:
-                self.duplicates += 1
+                self.state.repeated += 1
             else:
                 unique[event.fact_id] = event
         booked = self.store.known(unique)
@@ -177,7 +176,7 @@ class Monitor:
             if before is None:
                 new.append(event)
                 continue
-            self.duplicates += 1
+            self.state.repeated += 1
             amended = self._amended(before, event)
             if amended is not None:
                 new.append(amended)

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from fleawatch.flow.outputs import Notice
 from fleawatch.ports import Sink
 
@@ -21,12 +23,12 @@ def notice(number: int, *, event: str = "escrow_settled") -> Notice:
     )
 
 
-class SinkContract:
+class SinkContract(ABC):
     """Give it a `sink` fixture that yields a new sink for every test, and `accepted`."""
 
+    @abstractmethod
     def accepted(self, sink: Sink) -> list[str]:
         """Keys of the outputs that `sink` has carried away, in order."""
-        raise NotImplementedError
 
     def test_outputs_arrive_in_order(self, sink: Sink) -> None:
         """What was emitted has arrived when `emit` returns, in the order in which it was emitted."""

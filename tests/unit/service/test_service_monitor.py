@@ -82,7 +82,7 @@ def test_a_repeated_fact_is_booked_once():
         return (
             monitor.state.agents["a-1"].books["casino:USD"].rows,
             monitor.state.facts["ledger_entry"],
-            monitor.duplicates,
+            monitor.state.repeated,
         )
 
     assert with_monitor(MemoryStore(), work) == (1, 1, 2)

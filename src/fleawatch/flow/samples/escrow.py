@@ -42,7 +42,7 @@ def at_risk(view: AgentView) -> tuple[Value]:
     """USD of the agent's own in disputed escrows."""
     if not _in_view(view):
         return (None,)
-    total = 0.0
+    total = view.agent.impaired_before
     for held in view.agent.escrows.values():
         if held.status == "disputed":
             total += held.impaired

@@ -62,7 +62,7 @@ def facts(fleet: FleetState, _: float) -> Mapping[Labels, Value]:
 
 def duplicates(fleet: FleetState, _: float) -> Mapping[Labels, Value]:
     """Facts that were known already: those the intake left out, and ledger rows that were booked before."""
-    return {(): fleet.ignored.get("duplicate", 0) + fleet.ignored.get("ledger_row_again", 0)}
+    return {(): fleet.repeated + fleet.ignored.get("ledger_row_again", 0)}
 
 
 def late(fleet: FleetState, _: float) -> Mapping[Labels, Value]:

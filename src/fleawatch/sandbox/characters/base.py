@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,7 +31,7 @@ class Circle:
     outsiders: list[Account] = field(default_factory=list)
 
 
-class Character:
+class Character(ABC):
     """One agent's behaviour. Subclasses say how long to wait (`pace`) and what to do (`act`)."""
 
     pace = 10.0
@@ -79,9 +80,9 @@ class Character:
             amount = round(self.funds * self.random.uniform(0.6, 1.1), 2)
             self.platform.bank.deposit(self.account, amount)
 
+    @abstractmethod
     def act(self) -> None:
         """Do one thing."""
-        raise NotImplementedError
 
     def stake(self, share: float) -> float:
         """About `share` of the balance, in whole cents, between 5 cents and 25 USD."""
