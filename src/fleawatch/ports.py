@@ -52,7 +52,7 @@ class Store(Protocol):
         """Those of the facts that are already recorded, as they are booked now, with amendments, by id."""
         ...
 
-    def facts(  # noqa: PLR0913 - a query has as many filters as its readers need, all by name
+    def facts(
         self,
         *,
         after: int = 0,
