@@ -17,7 +17,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 BLOCK = re.compile(r"^```(sh(?: background| skip)?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)")
 MAKE = re.compile(r"^make (install|install-test|check|test|demo|bench|soak|render)\b.*$")
-SERVICES = ("casino", "trading", "wallet", "escrow", "faucet", "domains")
+SERVICES = ("casino", "trading", "wallet", "escrow", "domains")
 
 
 def blocks(page):

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -245,3 +246,33 @@ def test_every_command_teaches():
         assert "--json" in fleawatch(command, "--help").stdout
     fleawatch("nonsense", code=2)
     assert json.loads(fleawatch("version", "--json").stdout)["fleawatch"]
+
+
+@pytest.mark.live
+def test_a_store_that_is_locked_does_not_keep_the_service_from_ending(tmp_path):
+    """SIGTERM ends a service whose store cannot commit, within seconds and without a traceback."""
+    config = tmp_path / "fleawatch.yaml"
+    config.write_text(
+        "listen: {port: 0}\nstore: {path: state, snapshot_s: 1}\ncollect: {interval_s: 1, max_age_s: 10}\n"
+        "agents: [{id: a-1, health_url: 'http://127.0.0.1:1'}]\n"
+    )
+    process = subprocess.Popen(
+        [COMMAND, "run", "-c", str(config), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    lock = None
+    try:
+        assert "{" in process.stdout.readline()
+        time.sleep(2)
+        lock = sqlite3.connect(tmp_path / "state" / "fleawatch.db", isolation_level=None)
+        lock.execute("BEGIN EXCLUSIVE")
+        time.sleep(3)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+        if lock is not None:
+            lock.close()
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -12,8 +14,20 @@ from fleawatch.cli.reference import cli_page, configuration_page
 from fleawatch.render.reference import reference_pages
 
 
+def _docs(root: click.Command) -> dict[str, str]:
+    pages = dict(reference_pages(CATALOG))
+    pages["docs/reference/configuration.md"] = configuration_page()
+    if isinstance(root, click.Group):
+        pages["docs/reference/cli.md"] = cli_page(root)
+    return pages
+
+
+GENERATORS: Final[dict[str, Callable[[click.Command], dict[str, str]]]] = {"docs": _docs}
+"""What can be rendered: a name, and the function that gives path -> text."""
+
+
 @click.command()
-@click.argument("what", type=click.Choice(["docs"]), default="docs")
+@click.argument("what", type=click.Choice(sorted(GENERATORS)), default="docs")
 @click.option(
     "--into",
     type=click.Path(path_type=Path, file_okay=False),
@@ -25,12 +39,7 @@ from fleawatch.render.reference import reference_pages
 @click.pass_context
 def render(ctx: click.Context, what: str, into: Path, *, check: bool, as_json: bool) -> None:
     """Write what is generated from the catalog, the configuration and this command line."""
-    _ = what
-    root = ctx.find_root().command
-    pages = dict(reference_pages(CATALOG))
-    pages["docs/reference/configuration.md"] = configuration_page()
-    if isinstance(root, click.Group):
-        pages["docs/reference/cli.md"] = cli_page(root)
+    pages = GENERATORS[what](ctx.find_root().command)
     drifted = sorted(path for path, text in pages.items() if _current(into / path) != text)
     if not check:
         for path in drifted:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from fleawatch.cli.output import config_option, json_option, message, print_json
-from fleawatch.cli.serve import address_of, bound, on_signals, serving
+from fleawatch.cli.serve import address_of, bound, on_signals, serving, until
 from fleawatch.service.build import build
 from fleawatch.service.config import Config
 from fleawatch.service.load import load
@@ -26,7 +26,7 @@ def run(config_path: Path, port: int | None, state: Path | None, *, as_json: boo
     """Watch a fleet: poll, keep the books, serve the page, the JSON API and /metrics.
 
     Runs until SIGTERM or Ctrl-C, then writes a last snapshot and ends; the next start goes on where it stopped. With
-    --json, one line with the address is printed when it listens.
+    --json, a document with the address is printed first; log events follow it, one JSON line each.
     """
     overrides: dict[str, object] = {}
     if port is not None:
@@ -41,10 +41,10 @@ async def _run(config: Config, *, as_json: bool) -> None:
     listener = bound(config.listen.address, config.listen.port)
     stop = on_signals()
     service = build(config)
-    async with serving(service, listener):
+    async with serving(service, listener) as web:
         url = address_of(listener)
         if as_json:
             print_json({"url": url, "agents": len(config.agents), "replayed": service.replayed})
         message(f"watching {len(config.agents)} agents on {url}/ (Ctrl-C ends)")
-        await stop.wait()
+        await until(stop, web)
         message("stopping: finishing readings, writing a snapshot")

@@ -18,6 +18,8 @@ READY_S: Final = 30.0
 STOP_S: Final = 5.0
 FRESH_WALL_S: Final = 5.0
 """Real seconds after which a number of the demo counts as stale, however fast its time runs."""
+_NOT_READ: Final = frozenset({"agents", "faucet"})
+"""Servers of the sandbox that are no service to read: agents are named by health_url, claims are rows of the ledger."""
 
 
 class Simulator:
@@ -93,7 +95,7 @@ def write_config(ready: Mapping[str, Any], directory: Path, port: int) -> Path:
         "listen": {"port": port},
         "store": {"path": "."},
         "collect": {"interval_s": 15, "timeout_s": 5, "max_age_s": max(60.0, FRESH_WALL_S * ready["speed"])},
-        "platform": {"bases": {name: base for name, base in ready["bases"].items() if name != "agents"}},
+        "platform": {"bases": {name: base for name, base in ready["bases"].items() if name not in _NOT_READ}},
         "agents": [_agent(agent, keys) for agent in ready["agents"]],
     }
     path = directory / "fleawatch.yaml"

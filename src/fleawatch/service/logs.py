@@ -1,14 +1,26 @@
-"""The service's own log: one JSON line an event on standard error, scrubbed."""
+"""The service's own log: one JSON line an event on standard error, scrubbed.
+
+Lines are written by a thread of their own: a standard error that nobody reads loses lines and holds up nothing.
+"""
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import logging
+import queue
 import sys
-from typing import Any
+import time
+from logging.handlers import QueueHandler, QueueListener
+from typing import Any, Final
 
 import structlog
 
 from fleawatch.sinks.scrub import scrub
+
+MOST_WAITING: Final = 10_000
+_DRAIN_S: Final = 2.0
+_PAUSE_S: Final = 0.05
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
@@ -30,10 +42,32 @@ def log_to_stderr(level: int = logging.INFO) -> None:
             ],
         )
     )
+    lines: queue.Queue[Any] = queue.Queue(MOST_WAITING)
+    QueueListener(lines, handler).start()
+    atexit.register(_drain, lines)
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [_Dropping(lines)]
     root.setLevel(level)
     logging.getLogger("uvicorn.access").disabled = True
+
+
+class _Dropping(QueueHandler):
+    """Drops a line when too many wait: the log must never hold up what it tells about."""
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(queue.Full):
+            self.queue.put_nowait(record)
+
+    def flush(self) -> None:
+        _drain(self.queue)
+
+
+def _drain(lines: Any) -> None:
+    """Wait until what was logged is written, for two seconds at most."""
+    end = time.monotonic() + _DRAIN_S
+    while not lines.empty() and time.monotonic() < end:
+        time.sleep(_PAUSE_S)
+    time.sleep(_PAUSE_S)
 
 
 def _scrubbed(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -8,10 +8,11 @@ lost, and readiness says why. The store is used from one thread of its own, so t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from fleawatch.clock import Clock
 from fleawatch.errors import BadEvent, StoreError
@@ -38,7 +39,7 @@ class Monitor:
     Attributes:
         state: everything known; changed only inside `book`.
         store_error: why the store cannot commit now, empty while it can.
-        version: rises with every booked batch.
+        failing_since: since when, by the clock; None while it can.
         seq: number of the last recorded fact.
         refused: facts refused at the door since the start.
     """
@@ -50,11 +51,13 @@ class Monitor:
         self.policy = policy or Policy()
         self.state: FleetState = empty_fleet()
         self.store_error = ""
-        self.version = 0
+        self.failing_since: float | None = None
         self.seq = 0
         self.refused = 0
         self._booking = asyncio.Lock()
-        self._changed = asyncio.Event()
+        self._ending = asyncio.Event()
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._ahead = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fleawatch-store")
 
     @property
@@ -103,21 +106,24 @@ class Monitor:
         is committed; while the store cannot commit, it waits.
         """
         sound = [event for event in events if self._sound(event)]
-        if not sound:
-            return
+        if sound:
+            await self._whole(self._book(sound))
+
+    async def _book(self, events: Sequence[Event]) -> None:
         async with self._booking:
-            if self._store is None:
+            if self._store is None or self._ahead:
                 return  # closed meanwhile: the next start reads it again
-            new = await self._retried(lambda: self._news(sound))
+            new, repeated = await self._retried(lambda: self._news(events))
+            self.state.repeated += repeated
             if not new:
                 return
             outputs: list[Output] = []
             for event in new:
                 self.state, followed = step(self.state, event, self.policy)
                 outputs += followed
+            self._ahead = True
             self.seq = await self._retried(lambda: self.store.commit(new, outputs))
-            self.version += 1
-        self._changed.set()
+            self._ahead = False
 
     async def tick(self) -> None:
         """Let time enter the belt."""
@@ -128,25 +134,38 @@ class Monitor:
 
     async def save(self) -> None:
         """Write a snapshot of the state as of the last commit."""
+        await self._whole(self._save())
+
+    async def _save(self) -> None:
         async with self._booking:
+            if self._store is None or self._ahead:
+                return
             snapshot = Snapshot(self.seq, freeze(self.state))
             await self._retried(lambda: self.store.save(snapshot))
 
-    async def changed(self, within_s: float) -> bool:
-        """Wait until something was booked, at most `within_s` real seconds; whether something was."""
-        try:
-            await asyncio.wait_for(self._changed.wait(), within_s)
-        except TimeoutError:
-            return False
-        self._changed.clear()
-        return True
+    def give_up_waiting(self) -> None:
+        """From now on a store that fails is not waited for: the service is ending."""
+        self._ending.set()
+
+    async def _whole(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do work that must not be cut in two: whoever waits may be cancelled, the work goes on to its end."""
+        task = asyncio.ensure_future(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._over)
+        await asyncio.shield(task)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.warning("work in the store was given up: %s", task.exception())
 
     async def in_store(self, work: Callable[[], T]) -> T:
         """Run `work` in the thread that owns the store."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def close(self) -> None:
-        """Close the store and its thread. May be called twice."""
+        """Finish what is under way, close the store and its thread. May be called twice."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
         async with self._booking:
             store, self._store = self._store, None
             if store is not None:
@@ -161,12 +180,13 @@ class Monitor:
         log.warning("%s", BadEvent(f"fact {event.fact_id} was refused", problems))
         return False
 
-    def _news(self, events: Sequence[Event]) -> list[Event]:
-        """What of a batch is not recorded yet: new facts as they are, known ones only where they add something."""
+    def _news(self, events: Sequence[Event]) -> tuple[list[Event], int]:
+        """What of a batch is not recorded yet, and how many facts were: known ones go on only where they add something."""
+        repeated = 0
         unique: dict[str, Event] = {}
         for event in events:
             if event.fact_id in unique:
-                self.state.repeated += 1
+                repeated += 1
             else:
                 unique[event.fact_id] = event
         booked = self.store.known(unique)
@@ -176,11 +196,11 @@ class Monitor:
             if before is None:
                 new.append(event)
                 continue
-            self.state.repeated += 1
+            repeated += 1
             amended = self._amended(before, event)
             if amended is not None:
                 new.append(amended)
-        return new
+        return new, repeated
 
     def _amended(self, before: AnyEvent, event: Event) -> Amended | None:
         if not isinstance(before, AMENDABLE) or type(before) is not type(event):
@@ -209,8 +229,14 @@ class Monitor:
                 if str(error) != self.store_error:
                     log.error("the store cannot be used, trying again: %s", error)  # noqa: TRY400 - the message is the whole story
                 self.store_error = str(error)
-                await asyncio.sleep(delay)
+                if self.failing_since is None:
+                    self.failing_since = self.clock.now()
+                if self._ending.is_set():
+                    raise
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._ending.wait(), delay)
                 delay = min(delay * 2, RETRY_MOST_S)
                 continue
             self.store_error = ""
+            self.failing_since = None
             return result

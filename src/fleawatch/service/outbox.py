@@ -1,17 +1,20 @@
 """Act on outputs: claim a few, hand them to the sinks, mark them done. A crash in between repeats, never loses.
 
 An output is claimed for a while; if this process dies, its claim runs out and the next process takes it. Sinks
-therefore see an output at least once, under one key.
+therefore see an output at least once, under one key. A sink may block (a pipe that nobody reads): it is called in a
+thread of its own, so that it holds up nothing but itself.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Sequence
 from typing import Final
 
 from fleawatch.errors import StoreError
+from fleawatch.flow.outputs import AnyOutput
 from fleawatch.ports import Claimed, Sink
 from fleawatch.service.monitor import Monitor
 
@@ -21,6 +24,8 @@ BATCH: Final = 100
 LEASE_S: Final = 60.0
 ATTEMPTS: Final = 5
 PAUSE_S: Final = 0.5
+SINK_S: Final = 10.0
+"""Real seconds that a sink may take for one output."""
 
 
 class Outbox:
@@ -28,7 +33,7 @@ class Outbox:
 
     def __init__(self, monitor: Monitor, sinks: Sequence[Sink]) -> None:
         self._monitor = monitor
-        self._sinks = tuple(sinks)
+        self._hands = [_Hand(sink) for sink in sinks]
 
     async def run(self) -> None:
         """Carry until cancelled."""
@@ -52,8 +57,8 @@ class Outbox:
     async def _act(self, claimed: Claimed) -> None:
         store, now = self._monitor.store, self._monitor.clock.now()
         try:
-            for sink in self._sinks:
-                sink.emit(claimed.output)
+            for hand in self._hands:
+                await hand.give(claimed.output)
         except Exception as error:  # noqa: BLE001 - whatever a sink raises, the output must not be lost
             retry = now + 2.0**claimed.attempts if claimed.attempts < ATTEMPTS else None
             log.warning("output %s was not accepted: %s", claimed.output.key, error)
@@ -61,3 +66,48 @@ class Outbox:
             await self._monitor.in_store(lambda: store.fail(claimed.id, now=now, error=text, retry_at=retry))
             return
         await self._monitor.in_store(lambda: store.finish(claimed.id, now=now))
+
+
+class _Hand:
+    """Gives outputs to one sink, one at a time, each in a daemon thread: one that never returns keeps no process alive."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._busy = threading.Event()
+
+    async def give(self, output: AnyOutput) -> None:
+        """Wait until the sink accepted the output.
+
+        Raises:
+            TimeoutError: it takes too long, or is still busy with one before.
+        """
+        if self._busy.is_set():
+            raise TimeoutError(f"{type(self._sink).__name__} is still busy with an output before")
+        self._busy.set()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+
+        def tell(error: BaseException | None) -> None:
+            if not done.done():
+                if error is None:
+                    done.set_result(None)
+                else:
+                    done.set_exception(error)
+
+        def emit() -> None:
+            error: BaseException | None = None
+            try:
+                self._sink.emit(output)
+            except Exception as raised:  # noqa: BLE001 - it is raised again where it is awaited
+                error = raised
+            self._busy.clear()
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(tell, error)
+
+        threading.Thread(target=emit, name="fleawatch-sink", daemon=True).start()
+        try:
+            await asyncio.wait_for(done, SINK_S)
+        except TimeoutError:
+            if not self._busy.is_set():
+                raise
+            raise TimeoutError(f"{type(self._sink).__name__} took longer than {SINK_S:g} s") from None

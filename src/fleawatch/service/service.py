@@ -35,6 +35,9 @@ READINGS: Final = (
 
 RETENTION_EVERY_S: Final = 3_600.0
 LEAST_PAUSE_S: Final = 0.25
+STORE_LOST_S: Final = 600.0
+"""Real seconds after which a store that fails is better opened anew by a restart."""
+
 HOUR: Final = 3_600.0
 DAY: Final = 86_400.0
 
@@ -109,19 +112,20 @@ class Service:
             book=self.monitor.book,
             known=self.monitor.known,
             interval_s=collect.interval_s,
-            deadline_s=collect.timeout_s,
+            deadline_s=collect.reading_timeout_s,
             valid_s=collect.max_age_s,
             concurrency=collect.concurrency,
         )
         self._loop("poller", self._poller.run())
         self._loop("tick", self._every(self.config.collect.interval_s, self.monitor.tick))
         self._loop("snapshot", self._every(self.config.store.snapshot_s, self.monitor.save))
-        self._loop("retention", self._every(RETENTION_EVERY_S, self._forget_old))
+        self._loop("retention", self._every(RETENTION_EVERY_S, self._forget_old, at_once=True))
         self._loop("outbox", Outbox(self.monitor, self._sinks).run())
         self._loop("watchdog", self.watchdog.run())
 
     async def stop(self) -> None:
-        """Stop watching, keep everything. May be called twice."""
+        """Stop watching, keep everything that the store takes. May be called twice."""
+        self.monitor.give_up_waiting()
         if self._poller is not None:
             await self._poller.stop()
         for loop in self._loops:
@@ -130,9 +134,8 @@ class Service:
         self._loops.clear()
         if self._poller is not None:
             self._poller = None
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(10):
-                    await self.monitor.save()
+            with contextlib.suppress(StoreError):
+                await self.monitor.save()
         if self._platform is not None:
             await self._platform.session.close()
             self._platform = None
@@ -163,6 +166,9 @@ class Service:
 
     def unhealthy(self) -> str:
         """Why the process should be restarted; empty when it should not."""
+        since = self.monitor.failing_since
+        if since is not None and self.clock.wall(self.clock.now() - since) > STORE_LOST_S:
+            return f"the store could not be used for {STORE_LOST_S:g} s: {self.monitor.store_error}"
         return self.watchdog.complaint()
 
     async def _forget_old(self) -> None:
@@ -175,9 +181,13 @@ class Service:
     def _loop(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         self._loops.append(asyncio.create_task(_supervised(name, work), name=name))
 
-    async def _every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _every(
+        self, seconds: float, work: Callable[[], Coroutine[Any, Any, None]], *, at_once: bool = False
+    ) -> None:
         while True:
-            await asyncio.sleep(max(LEAST_PAUSE_S, self.clock.wall(seconds)))
+            if not at_once:
+                await asyncio.sleep(max(LEAST_PAUSE_S, self.clock.wall(seconds)))
+            at_once = False
             try:
                 await work()
             except StoreError as error:
@@ -185,12 +195,17 @@ class Service:
 
 
 async def _supervised(name: str, work: Coroutine[Any, Any, None]) -> None:
-    """A loop never ends by itself: when it does, monitoring is broken, and a process that says it watches must not live on."""
+    """A loop never ends by itself: when it does, watching is broken, and a process that says it watches must not live on."""
     try:
         await work
+        log.critical("the %s loop ended; the process ends so that a supervisor can start it anew", name)
     except asyncio.CancelledError:
         raise
     except BaseException:
         log.critical("the %s loop failed; the process ends so that a supervisor can start it anew", name, exc_info=True)
-        logging.shutdown()
-        os._exit(70)
+    logging.shutdown()
+    os._exit(BROKEN)
+
+
+BROKEN: Final = 70
+"""Exit code of a process whose watching broke, as sysexits.h has it for internal errors."""

@@ -1,26 +1,30 @@
-"""Notice an event loop that stopped turning. A loop cannot notice this itself, so a thread looks on."""
+"""Notice an event loop that stopped turning. A loop cannot notice this itself, so a thread looks on.
+
+A loop that stands still for minutes answers nobody, so nobody can be told that the process is unhealthy: the thread
+then ends the process, for a supervisor to start it anew.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from typing import Final
 
 STALL_S: Final = 30.0
+HOPELESS_LOOKS: Final = 180
+"""Looks in a row that find the loop stalled before the process is ended; a process that slept is given time to wake."""
+HOPELESS: Final = 70
+"""Exit code of a process whose loop stood still."""
 _BEAT_S: Final = 1.0
 _MEMORY_S: Final = 120.0
 
 
 class Watchdog:
-    """Watches the event loop that runs `run`.
-
-    Attributes:
-        longest_s: longest pause between two beats so far, real seconds.
-    """
+    """Watches the event loop that runs `run`."""
 
     def __init__(self) -> None:
-        self.longest_s = 0.0
         self._beat = time.monotonic()
         self._stalled_at: float | None = None
         self._stop = threading.Event()
@@ -33,9 +37,7 @@ class Watchdog:
         try:
             while True:
                 await asyncio.sleep(_BEAT_S)
-                now = time.monotonic()
-                self.longest_s = max(self.longest_s, now - self._beat - _BEAT_S)
-                self._beat = now
+                self._beat = time.monotonic()
         finally:
             self._stop.set()
 
@@ -47,6 +49,12 @@ class Watchdog:
         return f"the event loop stood still for more than {STALL_S:g} s"
 
     def _look(self) -> None:
+        stalled = 0
         while not self._stop.wait(_BEAT_S):
-            if time.monotonic() - self._beat > STALL_S:
-                self._stalled_at = time.monotonic()
+            if time.monotonic() - self._beat <= STALL_S:
+                stalled = 0
+                continue
+            self._stalled_at = time.monotonic()
+            stalled += 1
+            if stalled >= HOPELESS_LOOKS:
+                os._exit(HOPELESS)

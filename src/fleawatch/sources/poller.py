@@ -21,6 +21,7 @@ from fleawatch.flow.state import AgentState
 from fleawatch.ports import Source
 from fleawatch.sources.decode import word
 from fleawatch.sources.pace import Pace
+from fleawatch.sources.waiting import LedgerUnreadError
 
 Book = Callable[[Sequence[Event]], Awaitable[None]]
 Known = Callable[[str], AgentState | None]
@@ -200,7 +201,10 @@ class Poller:
                 facts = await self._facts(source)
             except SourceError as error:
                 failure = self._failure(source, error, time.perf_counter() - begun)
-                seat.pace.failed(error.reason, error.retry_after)
+                if isinstance(error, LedgerUnreadError):
+                    seat.pace.worked()  # nobody was called, so there is nobody to spare: it comes again in its turn
+                else:
+                    seat.pace.failed(error.reason, error.retry_after)
                 await self._commit(seat, (failure,))
                 return failure
             end = self._end(source, len(facts), time.perf_counter() - begun)

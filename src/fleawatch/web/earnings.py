@@ -9,7 +9,7 @@ from fleawatch.risk.attribution import Dimension, Part
 from fleawatch.web.holdings import has_unmarked
 from fleawatch.web.number import Number, Standing
 from fleawatch.web.row import trades
-from fleawatch.web.standing import BETS, ESCROWS, HOLDINGS, PLAY, RESULTS, TRADING, Standings
+from fleawatch.web.standing import BETS, HOLDINGS, PLAY, RESULTS, TRADING, Standings
 
 Numbers = dict[str, Number]
 
@@ -31,7 +31,7 @@ def by_class(standings: Standings) -> Numbers:
         unmarked = "open positions carry no current price" if has_unmarked(agent) else None
         found["trading_unrealized"] = trading.number(None if unmarked else book.unrealized, unmarked)
     for name, amount in sorted(agent.income.items()):
-        standing = standings.of(ESCROWS) if name == "escrow" else results
+        standing = standings.escrows if name == "escrow" else results
         found[name] = standing.number(amount)
     return found
 
@@ -108,7 +108,7 @@ def fees(standings: Standings) -> Numbers:
         trading = standings.of(TRADING)
         found["trading"] = trading.number(agent.trading.fees)
         found["funding"] = trading.number(agent.trading.funding)
-    found["escrow_commission"] = standings.of(ESCROWS).number(agent.tallies.total("pf_escrow_fees_usdc_total"))
+    found["escrow_commission"] = standings.escrows.number(agent.tallies.total("pf_escrow_fees_usdc_total"))
     found["withdrawals"] = standings.of(PLAY).number(-agent.income.get("fees", 0.0))
     drag = agent.attribution.fee_drag()
     found["fee_drag"] = standings.of(_ATTRIBUTED).ratio(drag, "no result to compare with yet")
@@ -117,7 +117,7 @@ def fees(standings: Standings) -> Numbers:
 
 def flows(standings: Standings) -> Numbers:
     """Money that came and went without being earned or lost, USD."""
-    agent, money, moved = standings.agent, standings.money, standings.of(HOLDINGS)
+    agent, money, moved = standings.agent, standings.money, standings.whole(HOLDINGS)
     return {
         "net_since_watched": money.number(agent.flows if agent.first_equity is not None else None, "no equity yet"),
         "deposits_ever": moved.number(agent.deposits),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fleawatch.flow.state import AgentState, Escrow, Holding, Position
 from fleawatch.web.number import Number, Standing
-from fleawatch.web.standing import ESCROWS, SELF, TRADING, Standings
+from fleawatch.web.standing import TRADING, Standings
 
 Record = dict[str, str | float | Number | None]
 """One thing with its properties: words, moments in unix seconds (named `..._at`), and numbers."""
@@ -71,9 +71,7 @@ def _distance(held: Position, marks: Standing) -> Number:
 
 def escrows(standings: Standings) -> list[Record]:
     """One record an escrow that is still open, or whose money has not moved yet; soonest expiry first."""
-    standing = standings.of(ESCROWS)
-    if standing.source == SELF and not standings.agent.self_reported:
-        standing = Standing("escrow", None, "unknown", "no source reads its escrows")
+    standing = standings.escrows
     found = sorted(standings.agent.escrows.values(), key=lambda held: (held.expires_at or float("inf"), held.escrow_id))
     return [_escrow(held, standing, standings.at) for held in found]
 

@@ -47,10 +47,10 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 
     def number(self, value: float | None, missing: str | None = None, digits: int = DIGITS) -> Number:
         """A number from this source. `missing` is the reason given when there is no value."""
+        if self.freshness == "unknown":
+            return Number(None, self.as_of, self.source, "unknown", self.reason or missing or "not known")
         if value is None or not math.isfinite(value):
             return Number(None, self.as_of, self.source, "unknown", missing or self.reason or "not known")
-        if self.freshness == "unknown":
-            return Number(None, self.as_of, self.source, "unknown", self.reason or "not known")
         return Number(_rounded(value, digits), self.as_of, self.source, self.freshness, self.reason)
 
     def ratio(self, value: float | None, missing: str | None = None) -> Number:

@@ -10,7 +10,7 @@ import msgspec
 from fleawatch.flow.state import AgentState
 from fleawatch.risk.summary import ENOUGH_TRADES
 from fleawatch.web.number import Freshness, Number
-from fleawatch.web.standing import ESCROWS, RESULTS, SELF, TRADING, Standings
+from fleawatch.web.standing import RESULTS, TRADING, Standings
 
 SortKey = Literal["agent", "strategy", "equity", "pnl_24h", "pnl_total", "drawdown", "win_ratio", "positions", "escrows", "freshness"]  # fmt: skip
 Direction = Literal["asc", "desc"]
@@ -62,13 +62,12 @@ class AgentRow(msgspec.Struct, frozen=True, gc=False):
 def row(agent: AgentState, at: float, max_age_s: float) -> AgentRow:
     """The row of an agent at `at`."""
     standings = Standings(agent, at, max_age_s)
-    money, results, escrows = standings.money, standings.of(RESULTS), standings.of(ESCROWS)
+    money, results, escrows = standings.money, standings.of(RESULTS), standings.escrows
     performance = agent.performance
     drawdown = performance.drawdowns["all_time"]
     tally = performance.trades.windows["all_time"].tally
     decided = tally.wins + tally.losses
     equity = money.number(agent.equity, equity_missing(agent))
-    escrowed = escrows.source != SELF or agent.self_reported
     unread = equity.reason or "no P&L reading yet"
     unborn = equity.reason if equity.value is None else "no equity above 0.01 yet"
     return AgentRow(
@@ -89,10 +88,8 @@ def row(agent: AgentState, at: float, max_age_s: float) -> AgentRow:
             f"needs {ENOUGH_TRADES} decided trades, has {decided}",
         ),
         open_positions=positions_number(standings),
-        open_escrows=escrows.number(len(agent.escrows) if escrowed else None, "no source reads its escrows"),
-        escrow_locked=escrows.number(
-            sum(held.locked for held in agent.escrows.values()) if escrowed else None, "no source reads its escrows"
-        ),
+        open_escrows=escrows.number(len(agent.escrows)),
+        escrow_locked=escrows.number(sum(held.locked for held in agent.escrows.values())),
     )
 
 

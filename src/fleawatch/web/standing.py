@@ -33,12 +33,25 @@ PLAY: Final = frozenset({"casino", "gateway"})
 BETS: Final = frozenset({"bets", "casino", "gateway"})
 TRADING: Final = frozenset({"trading", "gateway"})
 ESCROWS: Final = frozenset({"escrow", "gateway"})
+LEDGER: Final = frozenset({"casino"})
 HOLDINGS: Final = frozenset({"casino", "gateway", "wallet", "domains"})
+
+
+_NAMED_BY_LEDGER: Final = frozenset({"bets", "escrow"})
 
 
 def in_words(reason: str) -> str:
     """A bounded reason as people read it; one that is not known stays as it is."""
     return REASONS.get(reason, reason)
+
+
+def unread(agent: AgentState, collector: str) -> str:
+    """Why a collector has never read the agent, in words."""
+    status, ledger = agent.sources.get(collector), agent.sources.get("casino")
+    reason = (status and status.reason) or "not_read_yet"
+    if reason == "upstream" and collector in _NAMED_BY_LEDGER and (ledger is None or ledger.read_at is None):
+        return "waits for the casino's ledger"
+    return in_words(reason)
 
 
 class Standings:
@@ -66,6 +79,26 @@ class Standings:
             found = self._joint(reading) if reading else self.own()
             self._found[collectors] = found
         return found
+
+    def whole(self, collectors: frozenset[str]) -> Standing:
+        """As `of`, for what needs every one of these collectors: unknown while one of them has never read."""
+        joint = self.of(collectors)
+        single = [self.collector(name) for name in self.agent.profile.collectors if name in collectors]
+        never = [one for one in single if one.as_of is None]
+        return Standing(joint.source, None, "unknown", _told(never)) if never else joint
+
+    def tells_escrows(self) -> bool:
+        """Whether somebody is to say which escrows there are: a source, or an agent that reports itself."""
+        return self.agent.self_reported or not ESCROWS.isdisjoint(self.agent.profile.collectors)
+
+    @property
+    def escrows(self) -> Standing:
+        """What rests on the agent's escrows: the service tells how each fares, the ledger which there are."""
+        if not self.tells_escrows():
+            return Standing("escrow", None, "unknown", "no source reads its escrows")
+        if ESCROWS.isdisjoint(self.agent.profile.collectors):
+            return self.own()
+        return self.whole(ESCROWS | LEDGER)
 
     @property
     def money(self) -> Standing:
@@ -95,7 +128,7 @@ class Standings:
         """What one collector reads."""
         status = self.agent.sources.get(name)
         if status is None or status.read_at is None:
-            return Standing(name, None, "unknown", in_words((status and status.reason) or "not_read_yet"))
+            return Standing(name, None, "unknown", unread(self.agent, name))
         reason = trouble(status, self.at)
         return Standing(name, status.read_at, "stale" if reason else "fresh", reason)
 

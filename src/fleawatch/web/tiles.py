@@ -12,7 +12,7 @@ from fleawatch.risk.summary import ENOUGH_TRADES
 from fleawatch.units import HOUR
 from fleawatch.web.number import RATIO_DIGITS, Number, total
 from fleawatch.web.row import AgentRow
-from fleawatch.web.standing import ESCROWS, HOLDINGS, PLAY, SELF, Standings
+from fleawatch.web.standing import HOLDINGS, PLAY, SELF, Standings
 
 Kind = Literal["money", "change", "ratio", "return", "count", "duration", "age", "factor"]
 """How people read a number: USD, USD with its sign, percent, percent with its sign, a count, seconds, a plain factor."""
@@ -133,21 +133,26 @@ def _held(one: Standings) -> Number:
 
 
 def _escrows(standings: Sequence[Standings], at: float) -> Tile:
-    escrows = {key: held for one in standings for key, held in one.agent.escrows.items()}
-    value = _sum(standings, ESCROWS, lambda agent: float(len(agent.escrows)), "escrows")
-    expiries = [held.expires_at for held in escrows.values() if held.expires_at is not None]
-    locked = _sum(standings, ESCROWS, lambda agent: sum(held.locked for held in agent.escrows.values()), "escrows")
-    at_risk = _sum(standings, ESCROWS, lambda agent: sum(held.impaired for held in agent.escrows.values()), "escrows")
-    timeouts = _sum(
-        standings, ESCROWS, lambda agent: agent.tallies.get("pf_escrow_settled_total", ("timeout",)), "timeouts"
-    )
+    told = [one for one in standings if one.tells_escrows()]
+
+    def of(amount: Callable[[AgentState], float], what: str = "escrows") -> Number:
+        parts = ((one.agent.agent_id, one.escrows.number(amount(one.agent))) for one in told)
+        return total(parts, of=what, empty="no agent is read for it")
+
+    known = [one for one in told if one.escrows.freshness != "unknown"]
+    escrows = {key: held for one in known for key, held in one.agent.escrows.items()}
+    value = of(lambda agent: float(len(agent.escrows)))
+    locked = of(lambda agent: sum(held.locked for held in agent.escrows.values()))
+    at_risk = of(lambda agent: sum(held.impaired for held in agent.escrows.values()))
+    timeouts = of(lambda agent: agent.tallies.get("pf_escrow_settled_total", ("timeout",)), "timeouts")
     if value.value is not None:  # an escrow between two agents of the fleet is one
         value = msgspec.structs.replace(value, value=len(escrows))
         timeouts = msgspec.structs.replace(timeouts, value=int(timeouts.value or 0))
+    expiries = [held.expires_at for held in escrows.values() if held.expires_at is not None]
     soonest = (
         msgspec.structs.replace(locked, value=round(min(expiries) - at, 3))
         if expiries
-        else Number(None, locked.as_of, "fleet", "unknown", "no open escrow runs out")
+        else Number(None, locked.as_of, "fleet", "unknown", "no open escrow runs out" if known else locked.reason)
     )
     return Tile(
         key="escrows",
@@ -172,7 +177,8 @@ def _win_ratio(standings: Sequence[Standings]) -> Tile:
     if decided >= ENOUGH_TRADES and wins.value is not None:
         number = msgspec.structs.replace(wins, value=round(wins.value / decided, RATIO_DIGITS))
     else:
-        why = f"needs {ENOUGH_TRADES} decided bets, has {decided:.0f}"
+        few = f"needs {ENOUGH_TRADES} decided bets, has {decided:.0f}"
+        why = wins.reason if wins.value is None else few
         number = Number(None, wins.as_of, "fleet", "unknown", why)
     pushes = of(lambda agent: agent.casino.pushes)
     details = (Detail("won", "count", wins), Detail("lost", "count", losses), Detail("pushed", "count", pushes))

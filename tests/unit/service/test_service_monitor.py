@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from decimal import Decimal
 
 import pytest
@@ -155,14 +156,45 @@ def test_booking_after_the_end_changes_nothing():
     assert asyncio.run(run()) == 0
 
 
-def test_changed_wakes_whoever_waits():
-    """Somebody who waits for news gets it with the next booking, and gives up in time without one."""
+def test_a_booking_that_is_cancelled_is_finished_all_the_same():
+    """Cancelling whoever waits for a commit leaves state and store in step: a restart folds nothing twice."""
 
-    async def work(monitor):
-        silent = await monitor.changed(0.01)
-        waiting = asyncio.create_task(monitor.changed(5))
-        await asyncio.sleep(0)
-        await monitor.book([declared()])
-        return silent, await waiting
+    class Slow(MemoryStore):
+        def commit(self, facts, outputs):
+            time.sleep(0.1)
+            return super().commit(facts, outputs)
 
-    assert with_monitor(MemoryStore(), work) == (False, True)
+    store = Slow()
+
+    async def run():
+        monitor = Monitor(lambda: store, ManualClock(AT))
+        await monitor.recover()
+        task = asyncio.create_task(monitor.book([declared(), row(0, "10", "10")]))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await monitor.save()
+        snapshot, last = await monitor.in_store(store.snapshot), monitor.seq
+        await monitor.close()
+        return snapshot.seq, last
+
+    assert asyncio.run(run()) == (2, 2)
+
+
+def test_the_end_does_not_wait_for_a_store_that_fails():
+    """A service that ends gives up on a store that cannot commit, and saves no state that the store does not have."""
+
+    async def run():
+        store = Failing(failures=1_000)
+        monitor = Monitor(lambda: store, ManualClock(AT))
+        await monitor.recover()
+        booking = asyncio.create_task(monitor.book([declared()]))
+        await asyncio.sleep(0.05)
+        monitor.give_up_waiting()
+        await asyncio.wait_for(asyncio.gather(booking, return_exceptions=True), 5)
+        await monitor.save()
+        saved = await monitor.in_store(store.snapshot)
+        await monitor.close()
+        return saved, isinstance(booking.exception(), StoreError)
+
+    assert asyncio.run(run()) == (None, True)

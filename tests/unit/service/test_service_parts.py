@@ -119,6 +119,35 @@ class TestOutbox:
         assert with_monitor(work) == (ATTEMPTS, 0)
 
 
+class Stuck(MemorySink):
+    """A sink that never returns until it is released."""
+
+    def __init__(self):
+        super().__init__()
+        self.release = threading.Event()
+
+    def emit(self, output):
+        self.release.wait(5)
+
+
+def test_a_sink_that_blocks_holds_up_only_itself(monkeypatch):
+    """A pipe that nobody reads makes its output wait; the loop goes on turning."""
+    monkeypatch.setattr("fleawatch.service.outbox.SINK_S", 0.05)
+
+    async def work(monitor):
+        sink = Stuck()
+        await monitor.in_store(lambda: monitor.store.commit([], [notice()]))
+        begun = time.monotonic()
+        await Outbox(monitor, [sink]).carry()
+        took = time.monotonic() - begun
+        sink.release.set()
+        return took, await monitor.in_store(monitor.store.pending)
+
+    took, pending = with_monitor(work)
+    assert took < 2
+    assert pending == 1
+
+
 class TestWatchdog:
     def test_a_loop_that_turns_has_no_complaint(self):
         """A running loop is healthy."""

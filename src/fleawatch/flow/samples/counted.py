@@ -1,7 +1,8 @@
 """Counters and histograms as the belt has tallied them, and the zeros with which counters begin.
 
 A counter whose labels all list their values begins at 0 for each of them when its collector has first read. Otherwise the
-first escrow that fails would be a series that appears at 1, and no rate would see it.
+first escrow that fails would be a series that appears at 1, and no rate would see it. What a ledger tells begins when the
+ledger was first read: before that nobody knows that there was nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from fleawatch.catalog import escrow
+from fleawatch.catalog import escrow, wallet
 from fleawatch.catalog.labels import AGENT_ID
 from fleawatch.catalog.spec import Metric
 from fleawatch.flow.samples.shape import combinations
@@ -22,6 +23,7 @@ MOST_ZEROS: Final = 24
 """Combinations above which a counter begins with what it has seen: 1,000 zeros an agent help nobody."""
 
 _ESCROW: Final = frozenset(metric.name for metric in escrow.METRICS)
+_LEDGER: Final = _ESCROW.union(metric.name for metric in wallet.METRICS)
 
 
 class Counted:
@@ -51,11 +53,13 @@ class Counted:
 
     def row(self, name: str, zeros: dict[Labels, float], view: AgentView) -> Sequence[float | None]:
         """A listed counter of one agent in the order of its zeros; nothing before its collector has read."""
+        begun = view.has_read_ledger() if name in _LEDGER else view.begun
+        if name in _ESCROW and begun:
+            begun = view.has_read("escrow")
         series = view.agent.tallies.counters.get(name)
-        if series:
-            return list(map(series.get, zeros, zeros.values()))
-        begun = view.has_read("escrow") if name in _ESCROW else view.begun
-        return tuple(zeros.values()) if begun else (None,) * len(zeros)
+        if not series:
+            return tuple(zeros.values()) if begun else (None,) * len(zeros)
+        return list(map(series.get, zeros, zeros.values())) if begun else list(map(series.get, zeros))
 
     def counters(self, view: AgentView) -> Iterator[tuple[str, Mapping[Labels, float | None]]]:
         """Every counter of one agent by name, label values without the agent's id."""

@@ -10,8 +10,13 @@ from fleawatch.flow.samples.view import AgentView
 
 
 def _in_view(view: AgentView) -> bool:
-    """Whether escrows are known: read by a collector, or reported by an agent that nobody reads."""
+    """Whether escrows are known: read by a collector, or reported by an agent that nobody reads.
+
+    The service lists none, so which there are is known only as well as the ledger that names them.
+    """
     agent = view.agent
+    if not agent.self_reported and "casino" not in view.usable:
+        return False
     return view.shows("escrow") and (bool(agent.escrows) or "escrow" in view.usable or agent.self_reported)
 
 

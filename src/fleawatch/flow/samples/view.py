@@ -101,6 +101,13 @@ class AgentView:
             return status.read_at is not None
         return agent.seen_at > 0 and collector not in agent.profile.collectors
 
+    def has_read_ledger(self) -> bool:
+        """Whether the casino's ledger was ever read; where nobody is to, whether anything was read or reported."""
+        agent = self.agent
+        if agent.self_reported and "casino" not in agent.sources:
+            return self.begun
+        return self.has_read("casino")
+
     def _has_begun(self) -> bool:
         agent = self.agent
         if agent.profile.collectors:

@@ -24,6 +24,7 @@ from fleawatch.sources.draft import Draft
 from fleawatch.sources.http import Client
 from fleawatch.sources.purpleflea.adapter import Adapter, moment
 from fleawatch.sources.routes import CASINO_BETS
+from fleawatch.sources.waiting import need_ledger
 from fleawatch.units import iso
 
 PAGE: Final = 200
@@ -81,10 +82,14 @@ class BetsSource(Adapter):
         self._budget.settle(self.agent_id)
 
     async def _read(self, draft: Draft) -> None:
-        casino = draft.known.casino if draft.known is not None else None
-        unseen = casino.staked_bets - casino.seen_rounds - self._out_of_reach if casino is not None else 0
-        if casino is None or unseen <= 0:
+        if draft.known is None:
             self._start_over()
+            return
+        casino = draft.known.casino
+        unseen = casino.staked_bets - casino.seen_rounds - self._out_of_reach
+        if unseen <= 0:
+            self._start_over()
+            need_ledger(draft.known)
             return
         if self._scan is None:
             back = _FURTHER_BACK_S[self._attempt]

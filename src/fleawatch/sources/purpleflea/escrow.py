@@ -1,7 +1,7 @@
 """The escrows that an agent created: each one's state, asked for by id because the platform lists none.
 
 The ids come from the agent's ledger. What the counterparty sees is not read here: when it belongs to the same fleet,
-the belt tells it; when it does not, nobody may ask for it.
+the belt tells it; when it does not, nobody may ask for it. Without a state, as in a trial of a key, nothing is asked.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from fleawatch.sources.draft import Draft
 from fleawatch.sources.http import Client
 from fleawatch.sources.purpleflea.adapter import RARELY_S, Adapter, moment
 from fleawatch.sources.routes import ESCROW
+from fleawatch.sources.waiting import need_ledger
 
 TOGETHER: Final = 8
 """Escrows of one agent that are asked for at the same time."""
@@ -68,6 +69,8 @@ class EscrowSource(Adapter):
             return
         disputes_too = draft.now >= self._disputes_at or self._hurried or not draft.booked
         wanted = [one for one in draft.known.escrows.values() if _wanted(one, disputes_too=disputes_too)]
+        if not wanted:
+            need_ledger(draft.known)
         for start in range(0, len(wanted), TOGETHER):
             chunk = wanted[start : start + TOGETHER]
             for escrow, answer in zip(chunk, await self._ask(draft, chunk), strict=True):
