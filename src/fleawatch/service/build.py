@@ -54,7 +54,7 @@ def keys_of(config: Config) -> list[AgentKeys]:
         AgentKeys(
             agent_id=agent.id,
             keys={service: secret(place) for service, place in agent.keys.items()},
-            addresses=dict(agent.addresses),
+            addresses={str(chain): address for chain, address in agent.addresses.items()},
             health_url=agent.health_url or "",
         )
         for agent in config.agents

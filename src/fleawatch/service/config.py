@@ -165,7 +165,7 @@ class Secret(_Section):
         if isinstance(value, str) or (
             isinstance(value, dict) and any(looks_like_key(str(value.get(place))) for place in ("file", "env"))
         ):
-            raise ValueError("was the key itself; put it into a file and write {file: PATH}, or {env: NAME}")  # noqa: TRY004 - pydantic collects ValueError only
+            raise ValueError("was the key itself; put it into a file and write {file: PATH}, or {env: NAME}")
         return value
 
     @model_validator(mode="after")

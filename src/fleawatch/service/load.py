@@ -1,27 +1,44 @@
 """From a file to a configuration, or to every reason why not.
 
-A mistake is told with its key, its value (a secret's never) and what to write instead; unknown keys are refused,
-because a limit that is silently ignored is worse than none.
+A mistake is told once, with its key, its value and what to write instead; unknown keys are refused, because a limit
+that is silently ignored is worse than none. What may be a secret is never shown: no value at or below `keys` or of a
+key that an agent does not have, no whole mapping or list, nothing that looks like a platform key.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from fleawatch.errors import BadConfig, Problem
-from fleawatch.service.config import Agent, Config, Secret
-from fleawatch.units import looks_like_key
+from fleawatch.service.config import Config, Secret, ServiceName, disagreements
+from fleawatch.units import AGENT_ID, looks_like_key
 
 PREFIX: Final = "FLEAWATCH_"
 _SHOWN: Final = 60
+_HIDDEN: Final = "(hidden)"
+_WORD: Final = re.compile(r"[A-Za-z_-]{1,24}\Z")
+"""What may be shown of a key's name where a secret could stand in its place: too short and plain to be one."""
+_CREDENTIALS: Final = re.compile(r"://[^/]*@|\?")
+"""Parts of an address that can carry a password or a token."""
+_WANTED: Final = {
+    "model_type": "must be a mapping",
+    "dict_type": "must be a mapping",
+    "tuple_type": "must be a list",
+    "float_type": "must be a number, without quotes",
+    "int_type": "must be a whole number, without quotes",
+    "string_type": "must be text; put it in quotes",
+}
+
+Place = tuple[int | str, ...]
 
 
 def load(
@@ -38,19 +55,20 @@ def load(
         BadConfig: with every problem found.
     """
     variables = os.environ if environment is None else environment
-    document = _document(path)
-    for key, value in {**_from_environment(variables), **(overrides or {})}.items():
+    document, problems = _document(path)
+    overlay, complaints = _from_environment(variables, _named_variables(document))
+    problems += complaints
+    for key, value in {**overlay, **(overrides or {})}.items():
         _set(document, key.split("."), value)
-    problems: list[Problem] = []
+    config = None
     try:
         config = Config.model_validate(document)
     except ValidationError as error:
-        problems += (_problem(detail) for detail in error.errors())
-        problems += _secret_problems(_agents_that_parse(document), path.parent, variables)
-        raise BadConfig(f"{path} was refused", tuple(dict.fromkeys(problems))) from None
-    problems += _secret_problems(config.agents, path.parent, variables)
-    if problems:
-        raise BadConfig(f"{path} was refused", tuple(problems))
+        problems += _complaints(error.errors(), document)
+    problems += disagreements(document)
+    problems += _secret_problems(document, path.parent, variables)
+    if config is None or problems:
+        raise BadConfig(f"{path} was refused", tuple(dict.fromkeys(problems)))
     return _absolute(config, path.parent)
 
 
@@ -58,7 +76,7 @@ def secret(place: Secret, environment: Mapping[str, str] | None = None) -> str:
     """The key that a configuration names. Its text must go nowhere but into an Authorization header.
 
     Raises:
-        BadConfig: it is not there.
+        BadConfig: it is not there. What the configuration says is not repeated.
     """
     variables = os.environ if environment is None else environment
     problem = _secret_problem("keys", place, Path(), variables)
@@ -67,47 +85,124 @@ def secret(place: Secret, environment: Mapping[str, str] | None = None) -> str:
     return (place.file.read_text(encoding="utf-8") if place.file else variables[place.env or ""]).strip()
 
 
-def _document(path: Path) -> dict[str, Any]:
+class _Loader(yaml.SafeLoader):
+    """Reads YAML and notes keys that stand twice in one mapping, where YAML would let the last one win."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.twice: list[Problem] = []
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            line = key.start_mark.line + 1
+            if key.value in lines:
+                name = key.value if _WORD.match(key.value) else _HIDDEN
+                first = lines[key.value]
+                self.twice.append(Problem(f"line {line}", f"{name} stands twice, first in line {first}", "keep one"))
+            lines.setdefault(key.value, line)
+        return node
+
+
+def _document(path: Path) -> tuple[dict[str, Any], list[Problem]]:
+    """The file as written, and the keys that stand in it twice."""
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loader = _Loader(path.read_text(encoding="utf-8"))
+        try:
+            loaded = loader.get_single_data()
+        finally:
+            loader.dispose()
     except FileNotFoundError:
-        raise BadConfig(
-            f"{path} was refused", (Problem("", "there was no such file", "name it with --config FILE"),)
-        ) from None
+        raise _refused(path, Problem("", "there was no such file", "name it with --config FILE")) from None
     except OSError as error:
-        raise BadConfig(
-            f"{path} was refused", (Problem("", f"could not be read: {error.strerror}", "check its permissions"),)
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        problem = Problem("", f"could not be read: {error.strerror}", "check its permissions")
+        raise _refused(path, problem) from None
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        what = getattr(error, "problem", None) or "not UTF-8 text"
-        raise BadConfig(
-            f"{path} was refused", (Problem(where, f"was not YAML: {what}", "mend the syntax there"),)
-        ) from None
+        raise _refused(path, Problem(where, f"was not YAML: {_grammar(error)}", "mend the syntax there")) from None
     if loaded is None:
         loaded = {}
     if not isinstance(loaded, dict):
-        raise BadConfig(
-            f"{path} was refused",
-            (
-                Problem(
-                    "", f"was a {type(loaded).__name__}", "write sections: listen, store, collect, platform, agents"
-                ),
-            ),
-        )
-    return loaded
+        what = "a list" if isinstance(loaded, list) else "a single value"
+        raise _refused(path, Problem("", f"was {what}", "write sections: listen, store, collect, platform, agents"))
+    return loaded, loader.twice
 
 
-def _from_environment(variables: Mapping[str, str]) -> dict[str, Any]:
-    """Variables like FLEAWATCH_LISTEN__PORT as dotted keys. Only sections are overlaid, agents never."""
-    sections = set(Config.model_fields) - {"agents"}
+def _refused(path: Path, problem: Problem) -> BadConfig:
+    return BadConfig(f"{path} was refused", (problem,))
+
+
+def _grammar(error: Exception) -> str:
+    """What is wrong with the syntax, without the words of the file that the parser quotes."""
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8 text"
+    return re.sub(r"'[^'<]{3,}'|\"[^\"<]{3,}\"", _HIDDEN, getattr(error, "problem", None) or "a value cannot be read")
+
+
+def _agents(document: Mapping[str, Any]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    listed = document.get("agents")
+    for index, agent in enumerate(listed if isinstance(listed, list) else ()):
+        if isinstance(agent, Mapping):
+            yield index, agent
+
+
+def _places(agent: Mapping[str, Any]) -> Iterator[tuple[str, Secret]]:
+    """Service and place of each key of an agent as written, as far as they are sound by themselves."""
+    keys = agent.get("keys")
+    for service, raw in keys.items() if isinstance(keys, Mapping) else ():
+        if service in get_args(ServiceName):
+            try:
+                yield service, Secret.model_validate(raw)
+            except ValidationError:
+                continue
+
+
+def _named_variables(document: Mapping[str, Any]) -> set[str]:
+    """Variables that hold a key: no settings, whatever their names begin with."""
+    return {place.env for _, agent in _agents(document) for _, place in _places(agent) if place.env}
+
+
+def _from_environment(variables: Mapping[str, str], taken: set[str]) -> tuple[dict[str, Any], list[Problem]]:
+    """Variables like FLEAWATCH_LISTEN__PORT as dotted keys, and what is wrong with them."""
     found: dict[str, Any] = {}
+    problems: list[Problem] = []
     for name, value in variables.items():
         keys = name.removeprefix(PREFIX).lower().split("__")
-        if name.startswith(PREFIX) and keys[0] in sections and len(keys) > 1:
-            found[".".join(keys)] = yaml.safe_load(value)
-    return found
+        # Orchestrators add names of their own, FLEAWATCH_PORT for a service called fleawatch: no section, no setting.
+        if not name.startswith(PREFIX) or name in taken or (len(keys) == 1 and keys[0] not in Config.model_fields):
+            continue
+        problem = _misnamed(name, keys)
+        if problem is None:
+            try:
+                found[".".join(keys)] = yaml.safe_load(value)
+            except (yaml.YAMLError, ValueError):
+                problem = Problem(name, "was not YAML", "put the value in quotes inside the variable")
+        if problem is not None:
+            problems.append(problem)
+    return found, problems
+
+
+def _misnamed(name: str, keys: Sequence[str]) -> Problem | None:
+    """Why a variable can set nothing, None when it can. A last key that is unknown is told as in the file."""
+    sections = sorted(set(Config.model_fields) - {"agents"})
+    if looks_like_key(name):
+        name = PREFIX + _HIDDEN
+    if keys[0] == "agents":
+        return Problem(name, "agents are set in the file only", "write them there and unset the variable")
+    if keys[0] not in sections:
+        hint = _hint(keys[0], sections)
+        return Problem(name, "names no section", f"{hint}sections: {', '.join(sections)}")
+    known = _known_keys(tuple(keys[:-1]))
+    if len(keys) == 1 or not all(keys):
+        known = _known_keys((keys[0],))
+        return Problem(name, "is a section without a key", f"write {PREFIX}{keys[0].upper()}__KEY: {', '.join(known)}")
+    if not known:
+        return Problem(name, f"has no keys below {'.'.join(keys[:-1])}", f"known: {', '.join(_known_keys((keys[0],)))}")
+    return None
 
 
 def _set(document: dict[str, Any], keys: list[str], value: object) -> None:
@@ -119,49 +214,87 @@ def _set(document: dict[str, Any], keys: list[str], value: object) -> None:
     document[keys[-1]] = value
 
 
+def _complaints(details: Sequence[ErrorDetails], document: Mapping[str, Any]) -> list[Problem]:
+    """One problem a mistake: not also that the list is empty, nor what stands below a key that is unknown."""
+    unknown = {detail["loc"][:-1] for detail in details if detail["loc"][-1:] == ("[key]",)}
+    return [
+        _problem(detail)
+        for detail in details
+        if not (detail["type"] == "too_short" and document.get("agents"))
+        and not any(
+            detail["loc"][: len(place)] == place and detail["loc"][len(place) :] != ("[key]",) for place in unknown
+        )
+    ]
+
+
 def _problem(detail: ErrorDetails) -> Problem:
-    place = detail["loc"]
-    where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")
-    kind = detail["type"]
-    value = _shown(detail["input"])
+    place, kind = detail["loc"], detail["type"]
+    if place[-1:] == ("[key]",):
+        known = sorted(re.findall(r"'([a-z]+)'", detail["ctx"]["expected"])) if "ctx" in detail else []
+        hint = _hint(place[-2], known)
+        return Problem(_where(place[:-1]), "is not known here", f"{hint}known: {', '.join(known)}")
+    where, value = _where(place), _shown(place, detail["input"])
     if kind == "extra_forbidden":
         known = sorted(_known_keys(place[:-1]))
-        close = difflib.get_close_matches(str(place[-1]), known, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        return Problem(where, f"is not a key (value {value})", f"{hint}known keys here: {', '.join(known)}")
+        shown = _HIDDEN if isinstance(detail["input"], str) else value
+        return Problem(
+            where, f"is not a key (value {shown})", f"{_hint(place[-1], known)}known keys here: {', '.join(known)}"
+        )
     if kind == "missing":
         return Problem(where, "was missing", f"add it: {_description(place)}")
     if kind == "value_error":
-        text = str(detail["ctx"]["error"]) if "ctx" in detail else detail["msg"]
-        what, _, remedy = text.partition("; ")
-        return Problem(
-            where,
-            what if value in what or isinstance(detail["input"], dict | list | tuple | str) else f"was {value}: {what}",
-            remedy or _description(place),
-        )
-    message = detail["msg"].removeprefix("Input ")
-    return Problem(where, f"was {value}", f"it {message}. {_description(place)}".strip())
+        what, _, remedy = str(detail["ctx"]["error"] if "ctx" in detail else detail["msg"]).partition("; ")
+        alone = isinstance(detail["input"], BaseModel | dict | list | tuple) or "keys" in place
+        return Problem(where, what if alone else f"was {value}: {what}", remedy or _description(place))
+    wanted = _WANTED.get(kind) or detail["msg"].removeprefix("Input ")
+    return Problem(where, f"was {value}", f"it {wanted}. {_description(place)}".strip())
 
 
-def _shown(value: object) -> str:
+def _where(place: Place) -> str:
+    """A path of keys as text. A step that could be a secret in the wrong place is hidden."""
+    steps = []
+    for depth, step in enumerate(place):
+        if isinstance(step, int):
+            steps.append(f"[{step}]")
+            continue
+        doubtful = place[0] == "agents" and depth > 0 and _WORD.match(step) is None
+        steps.append("." + (_HIDDEN if doubtful or looks_like_key(step) else step[:_SHOWN]))
+    return "".join(steps).lstrip(".")
+
+
+def _hint(name: int | str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(str(name), known, n=1)
+    return f"did you mean {close[0]}? " if close else ""
+
+
+def _shown(place: Place, value: object) -> str:
+    """A value as an operator may see it: of an agent, only those of plain fields."""
+    if isinstance(value, Mapping | BaseModel):
+        return "a mapping"
+    if isinstance(value, list | tuple | set):
+        return "a list"
     text = repr(value)
-    if looks_like_key(text):
-        return "(hidden)"
+    secret_place = place[:1] == ("agents",) and (len(place) < 3 or place[2] == "keys")
+    if secret_place or looks_like_key(text) or _CREDENTIALS.search(text):
+        return _HIDDEN
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-def _model_at(place: Iterable[int | str]) -> type[BaseModel] | None:
-    """The section a path of keys leads to, None when it leads to a plain value."""
+def _model_at(place: Place) -> type[BaseModel] | None:
+    """The section a path of keys leads to, None when it leads to a plain value or nowhere."""
     model: type[BaseModel] | None = Config
+    named = False
     for step in place:
         if isinstance(step, int):
             continue
-        if model is None:
+        if named:  # the name of an entry of a mapping, not of a field
+            named = False
+            continue
+        if model is None or step not in model.model_fields:
             return None
-        if step in model.model_fields:
-            model = _section_of(model.model_fields[step].annotation)
-        elif model is Agent:
-            model = Secret
+        annotation = model.model_fields[step].annotation
+        named = getattr(annotation, "__origin__", None) is dict
+        model = _section_of(annotation)
     return model
 
 
@@ -174,58 +307,48 @@ def _section_of(annotation: object) -> type[BaseModel] | None:
     return None
 
 
-def _known_keys(place: tuple[int | str, ...]) -> tuple[str, ...]:
+def _known_keys(place: Place) -> tuple[str, ...]:
     model = _model_at(place)
     return tuple(model.model_fields) if model else ()
 
 
-def _description(place: tuple[int | str, ...]) -> str:
+def _description(place: Place) -> str:
     names = [step for step in place if isinstance(step, str)]
-    if not names:
-        return ""
-    model = _model_at(place[:-1])
+    model = _model_at(place[:-1]) if names else None
     field = model.model_fields.get(names[-1]) if model else None
     return (field.description or "") if field else ""
 
 
-def _agents_that_parse(document: dict[str, Any]) -> list[Agent]:
-    """The agents that are sound by themselves, so that a missing key file is told with all the other mistakes."""
-    found: list[Agent] = []
-    listed = document.get("agents")
-    for raw in listed if isinstance(listed, list) else []:
-        try:
-            found.append(Agent.model_validate(raw))
-        except ValidationError:
-            continue
+def _secret_problems(document: Mapping[str, Any], base: Path, variables: Mapping[str, str]) -> list[Problem]:
+    found = []
+    for index, agent in _agents(document):
+        name = agent.get("id")
+        sound = isinstance(name, str) and AGENT_ID.fullmatch(name) is not None and not looks_like_key(name)
+        where = f"agents.{name}" if sound else f"agents[{index}]"
+        for service, place in _places(agent):
+            problem = _secret_problem(f"{where}.keys.{service}", place, base, variables)
+            if problem is not None:
+                found.append(problem)
     return found
 
 
-def _secret_problems(agents: Iterable[Agent], base: Path, variables: Mapping[str, str]) -> list[Problem]:
-    return [
-        problem
-        for agent in agents
-        for service, place in agent.keys.items()
-        if (problem := _secret_problem(f"agents.{agent.id}.keys.{service}", place, base, variables)) is not None
-    ]
-
-
 def _secret_problem(where: str, place: Secret, base: Path, variables: Mapping[str, str]) -> Problem | None:
+    """Why a key is not there. The place is not repeated: it may be the key itself, written in the wrong spot."""
     if place.env is not None:
         if variables.get(place.env, "").strip():
             return None
-        return Problem(f"{where}.env", f"was {place.env}, which is not set", "set the variable for this process")
-    path = base / (place.file or Path())
+        return Problem(f"{where}.env", "names a variable that is not set", "set it for this process")
     try:
-        text = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+        text = (base / (place.file or Path())).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not text"
         return Problem(
-            f"{where}.file", f"was {place.file}: {reason}", "write the key into that file, readable by this user only"
+            f"{where}.file",
+            f"names a file that could not be read: {reason}",
+            "write the key into that file, readable by this user only",
         )
-    if not text or len(text.split()) != 1:
-        return Problem(
-            f"{where}.file", f"was {place.file}, which does not hold one key", "put the key alone into the file"
-        )
+    if len(text.split()) != 1:
+        return Problem(f"{where}.file", "names a file that does not hold one key", "put the key alone into that file")
     return None
 
 

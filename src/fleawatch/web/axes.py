@@ -46,7 +46,9 @@ def value_ticks(span: Span, about: int) -> list[float]:
 
 def value_label(value: float, ticks: list[float]) -> str:
     """A tick's value in as many decimals as its neighbours differ by."""
-    step = ticks[1] - ticks[0] if len(ticks) > 1 else abs(value) or 1.0
+    # Neighbours may be the same double when a curve spans no more than the rounding of its values; the ends are not.
+    step = (ticks[-1] - ticks[0]) / (len(ticks) - 1) if len(ticks) > 1 else 0.0
+    step = step or abs(value) or 1.0
     decimals = max(0, min(8, -math.floor(math.log10(step) + 1e-9)))
     if round(step * 10**decimals, 6) % 1:
         decimals += 1

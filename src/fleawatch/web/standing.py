@@ -45,7 +45,7 @@ def in_words(reason: str) -> str:
     return REASONS.get(reason, reason)
 
 
-def unread(agent: AgentState, collector: str) -> str:
+def why_unread(agent: AgentState, collector: str) -> str:
     """Why a collector has never read the agent, in words."""
     status, ledger = agent.sources.get(collector), agent.sources.get("casino")
     reason = (status and status.reason) or "not_read_yet"
@@ -128,7 +128,7 @@ class Standings:
         """What one collector reads."""
         status = self.agent.sources.get(name)
         if status is None or status.read_at is None:
-            return Standing(name, None, "unknown", unread(self.agent, name))
+            return Standing(name, None, "unknown", why_unread(self.agent, name))
         reason = trouble(status, self.at)
         return Standing(name, status.read_at, "stale" if reason else "fresh", reason)
 

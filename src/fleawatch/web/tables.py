@@ -87,16 +87,33 @@ _SOURCES: Final[Columns] = (
 
 def agent_tables(document: Document) -> dict[str, Table]:
     """The tables of an agent's document, by key."""
-    found = [_table(key, title, columns, document["pnl"][part], empty) for key, title, part, columns, empty in _SPECS]
+    row, play = document["row"], document["pnl"]["by_class"].get("casino")
+    found = [
+        _table(key, title, columns, document["pnl"][part], _nothing(play if key == "game" else None, empty))
+        for key, title, part, columns, empty in _SPECS
+    ]
     found += [
-        _table("positions", "Open positions", _POSITIONS, document["positions"], "no position is open"),
-        _table("escrows", "Open escrows", _ESCROWS, document["escrows"], "no escrow is open"),
+        _table(
+            "positions",
+            "Open positions",
+            _POSITIONS,
+            document["positions"],
+            _nothing(row.open_positions, "no position is open"),
+        ),
+        _table(
+            "escrows", "Open escrows", _ESCROWS, document["escrows"], _nothing(row.open_escrows, "no escrow is open")
+        ),
         _table("balances", "Balances by account", _BALANCES, document["balances"], "no balance was read yet"),
         _table("conservation", "Conservation of money", _RESIDUALS, document["conservation"], "no book was read yet"),
         _table("sources", "Sources", _SOURCES, document["sources"], "nobody reads it: it reports itself"),
         _performance(document["performance"]["windows"]),
     ]
     return {table.key: table for table in found}
+
+
+def _nothing(number: Number | None, empty: str) -> str:
+    """What an empty table says: `empty`, or why it is not known what belongs in it."""
+    return empty if number is None or number.value is not None else number.reason or empty
 
 
 def pairs(numbers: Mapping[str, Number], kind: Kind) -> list[tuple[str, Shown]]:

@@ -10,7 +10,7 @@ import msgspec
 from fleawatch.flow.state import AgentState, FleetState
 from fleawatch.web.number import Freshness, Number
 from fleawatch.web.row import AgentRow
-from fleawatch.web.standing import trouble, unread
+from fleawatch.web.standing import trouble, why_unread
 
 Level = Literal["critical", "warning", "info"]
 
@@ -56,7 +56,7 @@ def _line(collector: str, agents: Sequence[AgentState], at: float) -> SourceLine
         status = agent.sources.get(collector)
         if status is None or status.read_at is None:
             counts["unknown"] += 1
-            why: str | None = unread(agent, collector)
+            why: str | None = why_unread(agent, collector)
         else:
             why = trouble(status, at)
             counts["stale" if why else "fresh"] += 1

@@ -196,6 +196,20 @@ class TestCounters:
         state = playing(collectors=("casino", "escrow"))
         assert "pf_escrow_settled_total" not in names(said(state, START))
 
+    def test_nothing_of_the_ledger_begins_before_it_was_read(self):
+        """Another service that works makes no zeros of claims, referrals or deposits while the casino never answered."""
+        ports = {"collectors": ("casino", "wallet", "escrow")}
+        others = (facts.read(START, collector="wallet"), facts.read(START, collector="escrow"))
+        state = facts.folded(facts.declared(**ports), *others)
+        begun = {"pf_faucet_claims_total", "pf_referral_income_usdc_total", "pf_wallet_deposits_usdc_total"}
+        assert not names(said(state, START)) & begun
+        failed = facts.fact(EscrowFailed, START, escrow_id="e", amount_usd=Decimal(5))
+        facts.folded(failed, state=state)
+        moved = {key for key in said(state, START) if key[0] == "pf_escrow_transitions_total"}
+        assert moved == {("pf_escrow_transitions_total", ("a-1", "failed"))}
+        facts.folded(facts.read(START + 1), state=state)
+        assert begun <= names(said(state, START + 1))
+
     def test_what_is_not_judged_is_not_zero(self):
         """No anomaly counter says 0 while nobody looks for anomalies."""
         assert not names(said(playing(), START)) & UNBUILT.keys()
@@ -306,6 +320,17 @@ class TestPlayAndEscrow:
         found = said(state, START)
         assert found["pf_escrow_open", ("a-1", "creator")] == 0
         assert "pf_escrow_next_expiry_timestamp_seconds" not in names(found)
+
+    def test_escrows_are_absent_while_the_ledger_is_not_usable(self):
+        """Which escrows there are is in the ledger: never read, or too old, it leaves no number of them."""
+        ports = {"collectors": ("casino", "escrow")}
+        unread = facts.folded(facts.declared(**ports), facts.read(START, collector="escrow"))
+        assert not {name for name in names(said(unread, START)) if name.startswith("pf_escrow")}
+        state = playing(facts.read(START + 61, collector="escrow"), **ports)
+        gauges = {"pf_escrow_open", "pf_escrow_locked_usdc", "pf_escrow_at_risk_usdc"}
+        assert not names(said(state, START + 61)) & gauges
+        facts.folded(facts.read(START + 62), state=state)
+        assert gauges <= names(said(state, START + 62))
 
     def test_escrows_nobody_reads_are_absent(self):
         """An agent whose escrows are not read has no escrow gauges: zero would be a guess."""

@@ -23,7 +23,6 @@ def test_a_funded_escrow_is_told_once(with_bench):
     """The ledger names it, the service describes it, and a second reading has nothing new."""
 
     async def scenario(bench):
-        assert await bench.read("escrow") == []
         await bench.read("casino")
         (created,) = await bench.read("escrow")
         assert isinstance(created, EscrowCreated)
@@ -122,6 +121,31 @@ def test_an_escrow_that_the_service_does_not_know_stays_as_it_was(with_bench):
         facts = await bench.read("escrow")
         assert [type(fact) for fact in facts] == [SchemaSurprise]
         assert bench.state.parts["escrow"] == 5.0
+
+    with_bench(scenario)
+
+
+def test_before_the_ledger_was_read_there_is_no_reading(with_bench):
+    """Nobody was asked and nobody knows which escrows there are: the reading says what it waits for."""
+
+    async def scenario(bench):
+        error = await bench.fail("escrow")
+        assert (error.reason, str(error)) == ("upstream", "waits for the casino's ledger")
+        assert bench.double.requests == []
+
+    with_bench(scenario)
+
+
+def test_an_agent_without_escrows_is_read_without_a_call(with_bench):
+    """Once its ledger is known and names none, that none is open is a true statement."""
+
+    async def scenario(bench):
+        bench.double.answers["/api/v1/kelly/history"]["bankroll_curve"].pop()
+        bench.double.answers["/api/v1/auth/balance"]["balance_usd"] = 102.5
+        await bench.read("casino")
+        bench.double.requests.clear()
+        assert await bench.read("escrow") == []
+        assert bench.double.requests == []
 
     with_bench(scenario)
 

@@ -9,6 +9,7 @@ from fleawatch.errors import SourceError
 from fleawatch.events import Heartbeat, SourceRead, SourceUnavailable
 from fleawatch.sources.pace import Pace
 from fleawatch.sources.poller import Poller
+from fleawatch.sources.waiting import LedgerUnreadError
 
 NOW = 1_793_613_600.0
 
@@ -229,6 +230,23 @@ def test_a_failing_source_is_tried_less_and_less_often_up_to_a_minute(fake_sourc
         waits = [later - earlier for earlier, later in zip(source.reads, source.reads[1:], strict=False)]
         assert waits[:3] == pytest.approx([15, 30, 60], rel=0.06)
         assert waits[3:] == pytest.approx([60] * len(waits[3:]), rel=0.06)
+
+    in_fake_time(scenario)
+
+
+def test_waiting_for_the_ledger_slows_nobody_down(fake_source):
+    """A reading that called nobody is told as a failure, and comes again in its turn: no back-off."""
+
+    async def scenario():
+        async def behave():
+            raise LedgerUnreadError
+
+        books, source = Books(), fake_source("a-1", "escrow", behave=behave)
+        await run_for(poller_of([source], books), 600)
+        assert 38 <= len(source.reads) <= 42
+        told = books.of(SourceUnavailable)
+        assert len(told) == len(source.reads)
+        assert {(one.reason, one.detail) for one in told} == {("upstream", "waits for the casino's ledger")}
 
     in_fake_time(scenario)
 

@@ -10,6 +10,7 @@ from fleawatch.flow.step import empty_fleet, run
 from fleawatch.web.agentview import agent_document
 from fleawatch.web.fleetview import fleet_view
 from fleawatch.web.row import SORTS, ordered, row
+from fleawatch.web.tables import agent_tables
 
 AT = 1_800_000_000.0
 
@@ -117,6 +118,46 @@ def test_escrows_that_nobody_reads_are_not_zero(book):
     """Without a source of escrows there is no number of them."""
     found = one_row(book().known())
     assert (found.open_escrows.value, found.open_escrows.reason) == (None, "no source reads its escrows")
+
+
+def test_escrows_are_unknown_until_the_ledger_was_read(book):
+    """Which escrows there are is in the ledger: before it was read there is no number of them, and the reason says so."""
+    b = book()
+    watched = [b.declare("casino", "escrow", "bets"), b.failed(reason="network")]
+    waiting = [b.failed("escrow", reason="upstream"), b.failed("bets", reason="upstream")]
+    for facts in ([*watched, *waiting], [*watched, b.read("escrow")]):
+        found = one_row(facts)
+        assert (found.open_escrows.value, found.escrow_locked.value) == (None, None)
+        assert "casino: cannot be reached" in found.open_escrows.reason
+        pipeline = tile(facts, "escrows")
+        assert {number.value for number in (pipeline.number, *(one.number for one in pipeline.details))} == {None}
+    assert "escrow: waits for the casino's ledger" in one_row([*watched, *waiting]).open_escrows.reason
+
+
+def test_escrows_are_as_old_as_the_older_of_service_and_ledger(book):
+    """A casino that fails makes the number of escrows stale, though the escrow service still answers."""
+    b = book()
+    facts = [b.declare("casino", "escrow"), *b.known()[1:], b.read("escrow")]
+    fresh = one_row(facts).open_escrows
+    assert (fresh.value, fresh.freshness) == (0, "fresh")
+    stale = one_row([*facts, b.failed(reason="timeout", at=AT + 15)], AT + 16).open_escrows
+    assert (stale.value, stale.freshness, stale.reason) == (0, "stale", "casino: no answer in time")
+
+
+def test_an_unread_ledger_leaves_nothing_at_zero(book):
+    """Deposits, fees, the win rate and empty tables of an agent whose casino is away say why, and not 0 or none."""
+    b = book()
+    facts = [b.declare("casino", "escrow", "wallet"), b.failed(reason="network"), b.read("wallet")]
+    facts.append(b.failed("escrow", reason="upstream"))
+    document = agent_document(state_of(facts).agents["solo"], AT, 60.0)
+    numbers = {**document["flows"], **document["fees"], "casino": document["pnl"]["by_class"]["casino"]}
+    assert {number.value for number in numbers.values()} == {None}
+    tables = agent_tables(document)
+    assert "cannot be reached" in tables["escrows"].empty
+    assert "cannot be reached" in tables["game"].empty
+    assert "has 0" not in tile(facts, "win_ratio").number.reason
+    (line,) = (line for line in fleet_view(state_of(facts), AT, 60.0).sources if line.collector == "escrow")
+    assert line.reasons == ("waits for the casino's ledger (1)",)
 
 
 @pytest.mark.parametrize("key", [key for key in SORTS if key not in {"agent", "strategy", "freshness"}])
