@@ -7,11 +7,13 @@ call advances it.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from fleawatch.sandbox.entropy import Ids
-from fleawatch.sandbox.journal import Journal
+from fleawatch.sandbox.journal import Action, Attempt, Journal
 from fleawatch.sandbox.market import Market
+from fleawatch.sandbox.refusal import RefusedError
 
 
 class Kernel:
@@ -44,6 +46,24 @@ class Kernel:
     def later(self, seconds: float, action: Callable[[], None]) -> None:
         """Run `action` after `seconds`."""
         self.schedule(self.now + seconds, action)
+
+    @contextmanager
+    def attempt(self, agent_id: str, service: str, action: Action) -> Iterator[Attempt]:
+        """Enter an attempt in the journal once the block has ended, with the refusal that ended it, if one did.
+
+        The block says what came of it by setting `reference`. Attempts of which nothing came are in the journal too.
+        """
+        attempt = Attempt(self.now, agent_id, service, action)
+        try:
+            yield attempt
+        except RefusedError as refusal:
+            attempt.error = refusal.error
+            raise
+        except BaseException:
+            attempt.error = "internal_error"
+            raise
+        finally:
+            self.journal.attempts.append(attempt)
 
     def run_until(self, at: float) -> None:
         """Run every event due up to and including `at`, then let the time be `at`."""

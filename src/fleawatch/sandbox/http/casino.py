@@ -1,4 +1,4 @@
-"""The casino's server: accounts, games, payments, bonuses, challenges. Its reads are in `casino_reads` and beyond."""
+"""The casino's server: accounts, games, payments, bonuses, challenges. Its other routes are in the modules `casino_*`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 from fleawatch.sandbox.http.call import Answer, Call, Handler, Reply
 from fleawatch.sandbox.http.casino_bets import BetReads
+from fleawatch.sandbox.http.casino_deposits import DepositRoutes
+from fleawatch.sandbox.http.casino_kelly import KellyRoutes
 from fleawatch.sandbox.http.casino_money import MoneyReads
 from fleawatch.sandbox.http.casino_public import PublicReads
 from fleawatch.sandbox.http.casino_stats import StatsReads
@@ -14,9 +16,9 @@ from fleawatch.sandbox.http.front import Desk, Front
 from fleawatch.sandbox.people import Person
 from fleawatch.sandbox.refusal import RefusedError
 from fleawatch.sandbox.services.bank import Account
-from fleawatch.sandbox.services.casino import kelly
-from fleawatch.sandbox.services.games import GAMES, SLUGS, Odds
+from fleawatch.sandbox.services.games import GAMES, SLUGS
 from fleawatch.sandbox.services.social import Challenge
+from fleawatch.sandbox.services.video_poker import GAME, SLUG
 from fleawatch.units import iso
 
 API = "/api/v1"
@@ -39,8 +41,9 @@ class CasinoFront(Front):
         self._accounts()
         self._games()
         self._social()
-        for reads in (MoneyReads(self), BetReads(self), StatsReads(self), PublicReads(self)):
-            reads.routes()
+        parts = (MoneyReads, BetReads, StatsReads, PublicReads, KellyRoutes, DepositRoutes)
+        for part in parts:
+            part(self).routes()
 
     def person(self, call: Call) -> Person | None:
         account = self.platform.bank.by_key.get(call.key or "")
@@ -70,12 +73,14 @@ class CasinoFront(Front):
         """A write under the API prefix."""
         self.post(API + path, self.with_database(handler), method)
 
+    def compute(self, path: str, handler: Handler) -> None:
+        """A POST under the API prefix that changes nothing, and so is answered when the books are closed."""
+        self.route("POST", API + path, self.with_database(handler))
+
     def _accounts(self) -> None:
         self.write("/auth/register", self._register)
         self.write("/auth/withdraw", self._withdraw)
         self.write("/stats/pay", self._pay)
-        self.write("/kelly/config", self._risk, "PUT")
-        self.read("/kelly/limits", self._limits)
 
     def _register(self, call: Call) -> Answer:
         self.limits.by_address(call.path, call.address, 10, call.now)
@@ -115,21 +120,15 @@ class CasinoFront(Front):
         paid = self.platform.bank.pay(account, body.get("to_agent_id"), body.get("amount"))
         return {**paid, "memo": body.get("memo"), "timestamp": iso(call.shown)}
 
-    def _risk(self, call: Call) -> Answer:
-        account, value = self.account(call), call.json().get("risk_factor")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= 1.0:
-            raise RefusedError(400, "invalid_risk_factor", "risk_factor must be between 0.1 and 1.0")
-        account.risk_factor = float(value)
-        return {"risk_factor": value, "message": f"Risk factor updated to {value}", "new_limits": limits(account)}
-
-    def _limits(self, call: Call) -> Answer:
-        return limits(self.account(call))
-
     def _games(self) -> None:
         self.write("/games/:game", self._play)
         self.write("/games/parlay", self._parlay)
         self.write("/bets/batch", self._batch)
-        self.read("/games", lambda _: {"games": [{"id": i, "path": f"{API}/games/{g.slug}"} for i, g in GAMES.items()]})
+        self.compute("/games/video-poker/deal", self._deal_poker)
+        self.write(f"/games/{SLUG}", self._draw_poker)
+        slugs = {**{game_id: game.slug for game_id, game in GAMES.items()}, GAME: SLUG}
+        listed = [{"id": game_id, "path": f"{API}/games/{slug}"} for game_id, slug in slugs.items()]
+        self.read("/games", lambda _: {"games": listed})
 
     def _play(self, call: Call) -> Answer:
         account = self.account(call)
@@ -140,6 +139,17 @@ class CasinoFront(Front):
         if game is None:
             raise RefusedError(404, "not_found", f"No game {call.params['game']}")
         return self.platform.casino.bet(account, game, body.get("amount"), body)
+
+    def _deal_poker(self, call: Call) -> Answer:
+        """Free. The two steps of this game count for the agent's limit, but for no limit of the address."""
+        account = self.account(call)
+        self.limits.by_agent("games", account.id, 60, call.now)
+        return self.platform.casino.hands(account).deal()
+
+    def _draw_poker(self, call: Call) -> Answer:
+        account, body = self.account(call), call.json(lenient=True)
+        self.limits.by_agent("games", account.id, 60, call.now)
+        return self.platform.casino.draw_poker(account, body.get("nonce"), body.get("holds"), body.get("amount"))
 
     def _parlay(self, call: Call) -> Answer:
         account, body = self.account(call), call.json(lenient=True)
@@ -216,22 +226,4 @@ def shown(challenge: Challenge) -> dict[str, Any]:
         "status": challenge.status,
         "winner_id": challenge.winner.id if challenge.winner else None,
         "created_at": challenge.created,
-    }
-
-
-def limits(account: Account) -> dict[str, Any]:
-    """`/kelly/limits`: computed with older payouts than the games pay."""
-    table = {
-        "coin_flip": Odds(0.5, 1.96),
-        "dice_over_50": Odds(0.5, 1.96),
-        "dice_over_75": Odds(0.25, 3.92),
-        "custom_50pct": Odds(0.5, 1.96),
-        "roulette_red": Odds(18 / 37, 1.96),
-        "roulette_number": Odds(1 / 37, 35.28),
-    }
-    balance, risk = account.balance, account.risk_factor
-    return {
-        "bankroll": balance,
-        "risk_factor": risk,
-        "limits": {name: kelly(balance, risk, odds) for name, odds in table.items()},
     }

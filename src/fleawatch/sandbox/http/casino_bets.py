@@ -12,7 +12,7 @@ from fleawatch.sandbox.http.order import newest_first
 from fleawatch.sandbox.numbers import percent, round2, round4
 from fleawatch.sandbox.refusal import RefusedError
 from fleawatch.sandbox.services.bank import Account, Bet
-from fleawatch.sandbox.services.games import GAMES
+from fleawatch.sandbox.services.casino import GAME_IDS
 from fleawatch.units import from_iso, iso
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ class BetReads:
         account = self.front.account(call)
         self.front.limits.by_address(call.path, call.address, LIMIT, call.now)
         game, outcome, since = (call.query.get(name) for name in ("game", "outcome", "since"))
-        if game and game not in GAMES:
-            raise RefusedError(400, "invalid_game", f"game must be one of: {', '.join(GAMES)}")
+        if game and game not in GAME_IDS:
+            raise RefusedError(400, "invalid_game", f"game must be one of: {', '.join(GAME_IDS)}")
         limit, offset = call.integer("limit", 50, 200), call.integer("offset", 0, 10**9)
         bets = self._filtered(account, game, outcome, since)
         page = newest_first(bets, limit, offset)

@@ -13,26 +13,14 @@ from fleawatch.sandbox.kernel import Kernel
 from fleawatch.sandbox.numbers import exact, percent, round2, round4, settled
 from fleawatch.sandbox.refusal import RefusedError
 from fleawatch.sandbox.services.bank import Account, Bank, Bet, GameTotals
-from fleawatch.sandbox.services.games import GAMES, Odds
+from fleawatch.sandbox.services.games import GAMES, Drawn, Odds
+from fleawatch.sandbox.services.kelly import kelly
+from fleawatch.sandbox.services.video_poker import GAME, ODDS, Hands
 
+GAME_IDS: Final = (*GAMES, GAME)
+"""Every id that a bet can carry; video poker takes two calls, the others one."""
 _PARLAY_GAMES: Final = ("coin_flip", "dice", "simple_dice", "multiplier")
 _NOT_IN_BATCH: Final = ("baccarat",)
-
-
-def kelly(balance: float, risk_factor: float, odds: Odds) -> dict[str, float]:
-    """The platform's limit for one game: fractional Kelly, or balance x risk x probability without an edge."""
-    gain, loss = odds.payout - 1, 1 - odds.probability
-    fraction = (gain * odds.probability - loss) / gain if gain > 0 else -1.0
-    adjusted = risk_factor * (fraction if fraction > 0 else odds.probability)
-    limit = balance * adjusted
-    return {
-        "max_bet": round2(limit),
-        "kelly_fraction": round4(fraction),
-        "adjusted_fraction": round4(adjusted),
-        "edge": round4(odds.probability * odds.payout - 1),
-        "bets_until_ruin": math.floor(balance / limit) if limit > 0 else 0,
-        "suggested_bet": round2(limit * 0.5),
-    }
 
 
 class Casino:
@@ -43,6 +31,7 @@ class Casino:
         self.bank = bank
         self._streams: dict[str, Random] = {}
         self._nonces: dict[str, int] = {}
+        self._hands: dict[str, Hands] = {}
 
     def random(self, account: Account) -> Random:
         """The stream that this account's draws come from."""
@@ -56,10 +45,35 @@ class Casino:
         Raises:
             RefusedError: 400 with the code of what was wrong; nothing was booked then.
         """
-        odds = GAMES[game].odds(params)
-        stake = self._stake(account, amount, odds)
-        bet_id = f"bet_{self.kernel.ids.uuid('bet', account.name)}"
-        drawn = GAMES[game].draw(params, self.random(account))
+        with self.kernel.attempt(account.name, "casino", "bet") as attempt:
+            odds = GAMES[game].odds(params)
+            stake = self._stake(account, amount, odds)
+            bet_id = attempt.reference = f"bet_{self.kernel.ids.uuid('bet', account.name)}"
+            drawn = GAMES[game].draw(params, self.random(account))
+            return self._place(account, game, bet_id, stake, odds, drawn)
+
+    def hands(self, account: Account) -> Hands:
+        """The video poker hands of this account. They are drawn from a stream of their own: a deal is free."""
+        if account.name not in self._hands:
+            self._hands[account.name] = Hands(stream(self.kernel.seed, "poker", account.name))
+        return self._hands[account.name]
+
+    def draw_poker(self, account: Account, nonce: Any, holds: Any, amount: Any) -> dict[str, Any]:
+        """Bet on a hand that was dealt, draw and settle; answer as any other game does.
+
+        Raises:
+            RefusedError: 400 with the code of what was wrong; the hand stays dealt and nothing was booked then.
+        """
+        hands = self.hands(account)
+        with self.kernel.attempt(account.name, "casino", "bet") as attempt:
+            hands.checked(nonce, holds)
+            stake = self._stake(account, amount, ODDS)
+            bet_id = attempt.reference = f"bet_{self.kernel.ids.uuid('bet', account.name)}"
+            return self._place(account, GAME, bet_id, stake, ODDS, hands.draw(nonce, holds))
+
+    def _place(
+        self, account: Account, game: str, bet_id: str, stake: Decimal, odds: Odds, drawn: Drawn
+    ) -> dict[str, Any]:
         payout = settled(stake * exact(drawn.multiplier)) if drawn.won else Decimal(0)
         self._settle(account, game, bet_id, stake, payout)
         bet = Bet(
@@ -202,6 +216,12 @@ class Casino:
         Raises:
             RefusedError: 400 with the code of what was wrong.
         """
+        with self.kernel.attempt(account.name, "casino", "parlay") as attempt:
+            answer = self._checked_parlay(account, legs, amount)
+            attempt.reference = answer["parlay_id"]
+        return answer
+
+    def _checked_parlay(self, account: Account, legs: Any, amount: Any) -> dict[str, Any]:
         if not isinstance(legs, list) or not 2 <= len(legs) <= 5:
             raise RefusedError(400, "invalid_legs", "A parlay has 2 to 5 bets")
         if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0.01 <= amount <= 10:
