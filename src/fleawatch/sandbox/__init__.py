@@ -58,6 +58,14 @@ Truth
     escrows_by_outcome    {"settled", "timeout", "disputed", "failed"}: counts, as creator
     referral_income       casino levels + escrow commission + trading + wallet + domains
     faucet_claims         0 or 1
+
+Orders
+------
+`books.accepted(path, agent_id, after)` lists what the agent got accepted later than `after`, simulated unix seconds, of
+all that puts money at risk: bets, parlays, challenges, tournaments, orders and their fills, copied positions, escrows.
+Each is an `Attempt` with its time, service, action and the platform's id. `GET {control}/orders?agent=NAME&after=T` asks
+the same while the sandbox runs. The table `attempts` has the refused ones too, with their error, and the actions that
+only reduce risk.
 """
 
 from fleawatch.sandbox.world import World

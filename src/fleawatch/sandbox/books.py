@@ -1,6 +1,7 @@
 """Write a world's books as SQLite. The file is whole or absent: it is written beside its place and then moved there.
 
-`truth` computes from such a file what every report should say; `falsify` makes it lie by one cent.
+`truth` computes from such a file what every report should say, `accepted` which orders of an agent were taken; `falsify`
+makes it lie by one cent.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from typing import Any, Final
 from fleawatch.errors import StoreError
 from fleawatch.sandbox.numbers import exact
 from fleawatch.sandbox.people import Person
-from fleawatch.sandbox.truth import falsify, truth
+from fleawatch.sandbox.truth import accepted, falsify, truth
 from fleawatch.sandbox.world import World
 
-__all__ = ["falsify", "truth", "write"]
+__all__ = ["accepted", "falsify", "truth", "write"]
 
 _SCHEMA: Final = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT);
@@ -39,6 +40,7 @@ CREATE TABLE trades(id TEXT PRIMARY KEY, agent_id TEXT, position_id TEXT, coin T
 CREATE TABLE escrows(id TEXT PRIMARY KEY, creator TEXT, counterparty TEXT, amount TEXT, commission TEXT,
                      referral_commission TEXT, status TEXT, created INTEGER, auto_release_at INTEGER,
                      completed_at INTEGER, released_at INTEGER, disputed_at INTEGER);
+CREATE TABLE attempts(at REAL, agent_id TEXT, service TEXT, action TEXT, reference TEXT, error TEXT);
 CREATE TABLE prices(symbol TEXT PRIMARY KEY, usd TEXT);
 """
 
@@ -76,6 +78,10 @@ def _tables(world: World) -> Iterator[tuple[str, Iterable[tuple[Any, ...]]]]:
     yield (
         "journal",
         ((p.txn, p.at, p.account, p.agent_id, p.service, p.currency, str(p.amount), p.memo) for p in journal.postings),
+    )
+    yield (
+        "attempts",
+        ((a.at, a.agent_id, a.service, a.action, a.reference, a.error) for a in journal.attempts),
     )
     yield from _casino(world)
     yield from _trading(world)

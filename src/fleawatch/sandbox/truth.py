@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections import defaultdict
+from collections.abc import Collection
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from fleawatch.errors import StoreError
 from fleawatch.sandbox.entropy import stream
+from fleawatch.sandbox.journal import ORDERS, Action, Attempt
 
 CENT: Final = Decimal("0.01")
 _OUTCOMES: Final = {"released": "settled", "refunded": "timeout", "disputed": "disputed", "failed": "failed"}
@@ -22,22 +24,24 @@ _INCOME: Final = {"fees": "fees", "referral": "referral_income", "house": "wager
 """Families of accounts on which exactly one number rests."""
 
 
+def _opened(path: Path) -> sqlite3.Connection:
+    if not path.is_file():
+        raise StoreError(f"{path} was not found; write the books first (`--books FILE`)")
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
 class _Books:
     """A books file opened for reading, with the sums that several numbers need."""
 
     def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            raise StoreError(f"{path} was not found; write the books first (`--books FILE`)")
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-        connection.row_factory = sqlite3.Row
-        try:
+        with contextlib.closing(_opened(path)) as connection:
             self.tables = {
                 name: connection.execute(f"SELECT * FROM {name}").fetchall()  # noqa: S608 - names of our own tables
                 for name in ("agents", "journal", "bets", "parlays", "challenges", "positions", "trades", "escrows")
             }
             prices = connection.execute("SELECT symbol, usd FROM prices").fetchall()
-        finally:
-            connection.close()
         self.prices = {row["symbol"]: Decimal(row["usd"]) for row in prices}
         self.sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         """Balance by (account, currency)."""
@@ -185,6 +189,23 @@ def _escrows(books: _Books, name: str) -> dict[str, Any]:
         "open_escrow_amount": sum((Decimal(row["amount"]) for row in pending), Decimal(0)),
         "escrows_by_outcome": outcomes,
     }
+
+
+def accepted(path: Path | str, agent_id: str, after: float, actions: Collection[Action] = ORDERS) -> list[Attempt]:
+    """Attempts of `agent_id` that were accepted later than `after` (simulated unix seconds), oldest first.
+
+    By default those that put money at risk; an empty list says that the agent got none through.
+
+    Raises:
+        StoreError: there is no such file.
+    """
+    with contextlib.closing(_opened(Path(path))) as connection:
+        rows = connection.execute(
+            "SELECT at, agent_id, service, action, reference, error FROM attempts "
+            "WHERE agent_id = ? AND at > ? AND error IS NULL ORDER BY at, rowid",
+            (agent_id, after),
+        ).fetchall()
+    return [Attempt(*row) for row in rows if row["action"] in actions]
 
 
 def falsify(path: Path | str, seed: int) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class Visitor:
 
     async def control(self, path: str, body: Any = None) -> Reading:
         """Use the sandbox's own controls."""
-        method = "GET" if path == "/state" else "POST"
+        method = "GET" if path.startswith(("/state", "/orders")) else "POST"
         return await self.ask(method, "control", path, key=self.sandbox.token, body=body)
 
 

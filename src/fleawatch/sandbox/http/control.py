@@ -13,7 +13,10 @@ from fleawatch.sandbox.refusal import RefusedError
 
 
 class ControlFront(Front):
-    """`POST /faults`, `POST /faults/clear`, `GET /state`, `POST /end`, each with `Authorization: Bearer TOKEN`."""
+    """`POST /faults`, `POST /faults/clear`, `GET /state`, `GET /orders?agent=&after=`, `POST /end`.
+
+    Each with `Authorization: Bearer TOKEN`.
+    """
 
     service = "control"
 
@@ -24,6 +27,7 @@ class ControlFront(Front):
         self.route("POST", "/faults", self._guarded(self._add))
         self.route("POST", "/faults/clear", self._guarded(self._clear))
         self.route("GET", "/state", self._guarded(self._state))
+        self.route("GET", "/orders", self._guarded(self._orders))
         self.route("POST", "/end", self._guarded(self._end))
 
     def _guarded(self, handler: Handler) -> Handler:
@@ -48,6 +52,19 @@ class ControlFront(Front):
 
     def _state(self, call: Call) -> Answer:
         return state(self.desk, call.now)
+
+    def _orders(self, call: Call) -> Answer:
+        """Orders of a fleet agent that were accepted later than `after`, simulated unix seconds, 0 for all."""
+        agent, after = call.query.get("agent", ""), call.query.get("after", "0")
+        if agent not in {person.name for person in self.desk.world.people}:
+            raise RefusedError(
+                404, "agent_not_found", f"agent was {agent!r}; use the operator's name, as in GET /state"
+            )
+        try:
+            found = self.desk.world.kernel.journal.accepted(agent, float(after))
+        except ValueError as error:
+            raise RefusedError(400, "invalid_after", f"after was {after!r}; use unix seconds") from error
+        return {"agent": agent, "after": float(after), "accepted": [asdict(attempt) for attempt in found]}
 
     def _end(self, call: Call) -> Answer:
         self._finish()

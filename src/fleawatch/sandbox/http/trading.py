@@ -11,6 +11,7 @@ from typing import Any
 from fleawatch.sandbox.http.call import Answer, Call, Handler, Reply
 from fleawatch.sandbox.http.front import Desk, Front
 from fleawatch.sandbox.http.order import newest_first
+from fleawatch.sandbox.http.trading_copy import CopyRoutes
 from fleawatch.sandbox.http.trading_reports import Reports
 from fleawatch.sandbox.market import COINS
 from fleawatch.sandbox.numbers import round2
@@ -37,6 +38,7 @@ class TradingFront(Front):
         self._orders()
         self._reads()
         Reports(self).routes()
+        CopyRoutes(self).routes()
 
     def person(self, call: Call) -> Person | None:
         trader = self.platform.trading.by_key.get(call.key or "")
@@ -217,14 +219,14 @@ class TradingFront(Front):
             "leverage": position.leverage,
             "marginUsed": position.margin,
             "liquidationPrice": position.liquidation_price,
-            "unrealizedPnl": position.result,
+            "unrealizedPnl": position.shown_result,
             "status": position.status,
             "hlOrderId": str(int(position.id[4:12], 16)),
             "openedAt": position.opened,
             "closedAt": position.closed,
             "ticker": position.coin,
             "current_price": price,
-            "unrealized_pnl": round2(position.size_usd * move) if is_open else position.result,
+            "unrealized_pnl": round2(position.size_usd * move) if is_open else position.shown_result,
         }
 
     def _exchange_rows(self, trader: Trader) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from fleawatch.sandbox.numbers import percent, round2
 from fleawatch.sandbox.refusal import RefusedError
 from fleawatch.sandbox.services.trading import MONITOR_SECONDS
 from fleawatch.sandbox.services.trading_book import Position, Trade, Trader
+from fleawatch.sandbox.services.trading_rules import settings, today
 from fleawatch.units import iso
 
 if TYPE_CHECKING:
@@ -206,38 +207,17 @@ class Reports:
 
     def _risk_settings(self, call: Call) -> Answer:
         trader = self.front.trader(call)
-        trades = self._today(trader, call.now)
-        loss, limit = self.front.platform.trading.daily_loss(trader), trader.max_daily_loss
         return {
-            "risk_settings": {
-                "max_daily_loss_usd": limit,
-                "max_leverage": trader.max_leverage,
-                "max_position_usd": trader.max_position_usd,
-            },
-            "today": {
-                "net_pnl": round2(sum((t.realized_pnl or 0.0) - t.fee for t in trades)),
-                "current_loss_usd": round2(loss),
-                "trade_count": len(trades),
-                "daily_loss_limit_pct_used": percent(loss, limit) if limit else None,
-                "trading_blocked": limit is not None and loss >= limit,
-                "resets_at": iso((int(call.now) // _DAY + 1) * _DAY),
-            },
+            "risk_settings": settings(trader),
+            "today": today(trader, int(call.now)),
+            "update_tip": "POST /v1/trade/risk-settings { max_daily_loss_usd: 500 } to set a daily loss limit",
         }
 
     def _set_risk(self, call: Call) -> Answer:
         trader, body = self.front.trader(call), call.json()
-        values: dict[str, float] = {}
-        for name in ("max_daily_loss_usd", "max_leverage", "max_position_usd"):
-            value = body.get(name)
-            if value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-                raise RefusedError(400, "invalid_request", f"{name} must be a positive number")
-            values[name] = float(value)
-        trader.max_daily_loss = values.get("max_daily_loss_usd", trader.max_daily_loss)
-        trader.max_leverage = min(values.get("max_leverage", trader.max_leverage), 20.0)
-        trader.max_position_usd = min(values.get("max_position_usd", trader.max_position_usd), 10_000.0)
-        return self._risk_settings(call)
+        changed = self.front.platform.trading.set_risk(trader, body)
+        note = "Daily loss limit blocks new trade opens until UTC midnight when limit is reached."
+        return {"success": True, "changed": changed, "risk_settings": settings(trader), "note": note}
 
     def _monitor(self, _: Call) -> Answer:
         traders = self.front.platform.trading.traders.values()
@@ -259,7 +239,7 @@ class Reports:
             "open_positions": len(opened),
             "closed_positions": len(closed),
             "total_trades": len(trader.trades),
-            "realized_pnl_usd": round2(sum(p.result for p in closed)),
+            "realized_pnl_usd": round2(sum(p.shown_result for p in closed)),
             "exposure": {
                 "total_notional_usd": round2(notional),
                 "avg_leverage": round2(leverage),

@@ -221,6 +221,12 @@ class Bank:
         Raises:
             RefusedError: 400, with the code of what was wrong.
         """
+        with self.kernel.attempt(account.name, "casino", "withdrawal") as attempt:
+            record = self._withdraw(account, amount, address)
+            attempt.reference = record["id"]
+        return record
+
+    def _withdraw(self, account: Account, amount: Any, address: Any) -> dict[str, Any]:
         if isinstance(amount, bool) or not isinstance(amount, int | float) or amount <= 0:
             raise RefusedError(400, "invalid_amount", suggestion="Amount must be a positive finite number")
         if amount < 1:
@@ -287,6 +293,12 @@ class Bank:
         Raises:
             RefusedError: 400 `invalid_amount`, `self_payment`, `insufficient_balance`; 404 `recipient_not_found`.
         """
+        with self.kernel.attempt(sender.name, "casino", "payment") as attempt:
+            paid = self._pay(sender, to_agent_id, amount)
+            attempt.reference = paid["tx_id"]
+        return paid
+
+    def _pay(self, sender: Account, to_agent_id: Any, amount: Any) -> dict[str, Any]:
         if isinstance(amount, bool) or not isinstance(amount, int | float) or amount < 0.01:
             raise RefusedError(400, "invalid_amount", "Minimum payment is $0.01")
         recipient = self.accounts.get(to_agent_id) if isinstance(to_agent_id, str) else None

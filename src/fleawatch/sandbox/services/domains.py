@@ -112,6 +112,12 @@ class Domains:
         Raises:
             RefusedError: 400 `invalid_domain`, `unsupported_tld`, `insufficient_balance`; 409 `domain_taken`.
         """
+        with self.kernel.attempt(agent.name, "domains", "domain") as attempt:
+            row = self._purchase(agent, domain)
+            attempt.reference = row["domain_id"]
+        return row
+
+    def _purchase(self, agent: Registrant, domain: Any) -> dict[str, Any]:
         name, price, markup = self.quote(domain)
         if name in self.taken:
             raise RefusedError(409, "domain_taken", f"{name} is not available")

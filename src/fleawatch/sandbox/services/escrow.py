@@ -94,6 +94,21 @@ class EscrowService:
             RefusedError: 400, 402 or 404 with the code of what was wrong; 500 `internal_error` when the record could not
                 be written after the debit (about one in fifty): the lock is then undone by a second ledger row.
         """
+        with self.kernel.attempt(creator.name, "escrow", "escrow_create") as attempt:
+            terms = (amount_usd, description, counterparty_agent_id, timeout_hours, referral_code)
+            escrow = self._create(creator, *terms)
+            attempt.reference = escrow.id
+        return escrow
+
+    def _create(
+        self,
+        creator: Account,
+        amount_usd: Any,
+        description: Any,
+        counterparty_agent_id: Any,
+        timeout_hours: Any,
+        referral_code: Any,
+    ) -> Escrow:
         amount = self._amount(amount_usd)
         text = description.strip() if isinstance(description, str) else ""
         if len(text) < 3:
@@ -198,11 +213,13 @@ class EscrowService:
         Raises:
             RefusedError: 404; 403 for anyone else; 409 `invalid_status`.
         """
-        escrow = self.find(escrow_id)
-        if escrow.counterparty is not actor:
-            raise RefusedError(403, "forbidden", "Only the counterparty can mark the task complete")
-        if escrow.status != "funded":
-            raise RefusedError(409, "invalid_status", f"Cannot complete escrow in status '{escrow.status}'")
+        with self.kernel.attempt(actor.name, "escrow", "escrow_complete") as attempt:
+            escrow = self.find(escrow_id)
+            if escrow.counterparty is not actor:
+                raise RefusedError(403, "forbidden", "Only the counterparty can mark the task complete")
+            if escrow.status != "funded":
+                raise RefusedError(409, "invalid_status", f"Cannot complete escrow in status '{escrow.status}'")
+            attempt.reference = escrow.id
         escrow.status, escrow.completed_at = "completed", self.kernel.second
         actor.person.last_action = self.kernel.now
         self._event(escrow, "completed", actor.id, "Marked complete by counterparty")
@@ -214,11 +231,13 @@ class EscrowService:
         Raises:
             RefusedError: 404; 403 for anyone else; 409 `invalid_status`.
         """
-        escrow = self.find(escrow_id)
-        if escrow.creator is not actor:
-            raise RefusedError(403, "forbidden", "Only the escrow creator can release funds")
-        if not escrow.is_open:
-            raise RefusedError(409, "invalid_status", f"Cannot release escrow in status '{escrow.status}'")
+        with self.kernel.attempt(actor.name, "escrow", "escrow_release") as attempt:
+            escrow = self.find(escrow_id)
+            if escrow.creator is not actor:
+                raise RefusedError(403, "forbidden", "Only the escrow creator can release funds")
+            if not escrow.is_open:
+                raise RefusedError(409, "invalid_status", f"Cannot release escrow in status '{escrow.status}'")
+            attempt.reference = escrow.id
         self._pay_out(escrow, escrow.counterparty, "escrow_release")
         escrow.status, escrow.released_at = "released", self.kernel.second
         actor.person.last_action = self.kernel.now
@@ -231,13 +250,15 @@ class EscrowService:
         Raises:
             RefusedError: 404 without a message; 403 for outsiders; 409 `invalid_status`.
         """
-        if escrow_id not in self.escrows:
-            raise RefusedError(404, "not_found")
-        escrow = self.escrows[escrow_id]
-        if actor not in (escrow.creator, escrow.counterparty):
-            raise RefusedError(403, "forbidden", "Only escrow participants can dispute")
-        if not escrow.is_open:
-            raise RefusedError(409, "invalid_status", f"Cannot dispute escrow in status '{escrow.status}'")
+        with self.kernel.attempt(actor.name, "escrow", "escrow_dispute") as attempt:
+            if escrow_id not in self.escrows:
+                raise RefusedError(404, "not_found")
+            escrow = self.escrows[escrow_id]
+            if actor not in (escrow.creator, escrow.counterparty):
+                raise RefusedError(403, "forbidden", "Only escrow participants can dispute")
+            if not escrow.is_open:
+                raise RefusedError(409, "invalid_status", f"Cannot dispute escrow in status '{escrow.status}'")
+            attempt.reference = escrow.id
         note = reason.strip() if isinstance(reason, str) and reason.strip() else "No reason provided"
         escrow.status, escrow.disputed_at = "disputed", self.kernel.second
         self._open.pop(escrow.id, None)

@@ -29,12 +29,20 @@ class Faucet:
         Raises:
             RefusedError: 400 `invalid_request`; 429 `ip_rate_limited`; 404 `agent_not_found`; 409 `already_claimed`.
         """
+        account = self.bank.accounts.get(agent_casino_id) if isinstance(agent_casino_id, str) else None
+        if account is None:
+            return self._claim(agent_casino_id, None, address, referral_code)
+        with self.kernel.attempt(account.name, "faucet", "faucet_claim") as attempt:
+            answer = self._claim(agent_casino_id, account, address, referral_code)
+            attempt.reference = answer["claim_id"]
+        return answer
+
+    def _claim(self, agent_casino_id: Any, account: Account | None, address: str, referral_code: Any) -> dict[str, Any]:
         if not isinstance(agent_casino_id, str) or not agent_casino_id.startswith("ag_"):
             raise RefusedError(400, "invalid_request", "agent_casino_id is required (ag_xxx)")
         last = self._addresses.get(address)
         if last is not None and self.kernel.second - last < _DAY:
             raise RefusedError(429, "ip_rate_limited", "One claim per IP per 24 hours")
-        account = self.bank.accounts.get(agent_casino_id)
         if account is None:
             raise RefusedError(404, "agent_not_found")
         if agent_casino_id in self.claims:

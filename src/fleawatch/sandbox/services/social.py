@@ -143,6 +143,12 @@ class Social:
         Raises:
             RefusedError: 400 `invalid_amount`, `self_challenge`, `insufficient_balance`; 404 `agent_not_found`.
         """
+        with self.kernel.attempt(challenger.name, "casino", "challenge") as attempt:
+            challenge = self._challenge(challenger, challenged_id, amount)
+            attempt.reference = challenge.id
+        return challenge
+
+    def _challenge(self, challenger: Account, challenged_id: Any, amount: Any) -> Challenge:
         if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0.10 <= amount <= 1_000:
             raise RefusedError(400, "invalid_amount", "amount must be between 0.10 and 1000")
         opponent = self.bank.accounts.get(challenged_id) if isinstance(challenged_id, str) else None
@@ -191,9 +197,11 @@ class Social:
         Raises:
             RefusedError: 404 `challenge_not_found`; 403; 409 `not_pending`; 400 `insufficient_balance`.
         """
-        challenge = self._pending(account, challenge_id)
-        if account.exact < challenge.amount:
-            raise RefusedError(400, "insufficient_balance", required=float(challenge.amount))
+        with self.kernel.attempt(account.name, "casino", "challenge_accept") as attempt:
+            challenge = self._pending(account, challenge_id)
+            if account.exact < challenge.amount:
+                raise RefusedError(400, "insufficient_balance", required=float(challenge.amount))
+            attempt.reference = challenge.id
         self._stake(account, challenge)
         winner = challenge.challenger if self.casino.random(challenge.challenger).random() < 0.5 else account
         pot = challenge.amount * 2
@@ -245,15 +253,17 @@ class Social:
         Raises:
             RefusedError: 404 `tournament_not_found`; 400 `tournament_closed`, `already_entered`, `insufficient_balance`.
         """
-        tournament = self.tournaments.get(tournament_id)
-        if tournament is None:
-            raise RefusedError(404, "tournament_not_found")
-        if tournament.status != "open":
-            raise RefusedError(400, "tournament_closed")
-        if account.id in tournament.entrants:
-            raise RefusedError(400, "already_entered")
-        if account.exact < tournament.entry:
-            raise RefusedError(400, "insufficient_balance", required=float(tournament.entry))
+        with self.kernel.attempt(account.name, "casino", "tournament") as attempt:
+            tournament = self.tournaments.get(tournament_id)
+            if tournament is None:
+                raise RefusedError(404, "tournament_not_found")
+            if tournament.status != "open":
+                raise RefusedError(400, "tournament_closed")
+            if account.id in tournament.entrants:
+                raise RefusedError(400, "already_entered")
+            if account.exact < tournament.entry:
+                raise RefusedError(400, "insufficient_balance", required=float(tournament.entry))
+            attempt.reference = tournament.id
         self.bank.move(
             account,
             -tournament.entry,

@@ -17,13 +17,14 @@ from fleawatch.sandbox.market import COINS
 from fleawatch.sandbox.numbers import exact, round2, settled
 from fleawatch.sandbox.people import Person
 from fleawatch.sandbox.refusal import RefusedError
-from fleawatch.sandbox.services.trading_book import Order, OrderKind, Position, Side, Trade, Trader
+from fleawatch.sandbox.services.copying import Copies
+from fleawatch.sandbox.services.trading_book import Order, OrderKind, Position, Trade, Trader
+from fleawatch.sandbox.services.trading_rules import Terms, change_settings, check_brake, terms
 
 MONITOR_SECONDS: Final = 30.0
 _EXCHANGE_RATE: Final = Decimal("0.00035")
 _MARKUP: Final = {"free": Decimal("0.0002"), "pro": Decimal("0.0001"), "whale": Decimal(0)}
 _REFERRAL_RATE: Final = Decimal("0.20")
-_DAY: Final = 86_400
 
 
 class Trading:
@@ -36,6 +37,7 @@ class Trading:
         self.by_code: dict[str, Trader] = {}
         self._streams: dict[str, Random] = {}
         self._pending: dict[str, tuple[Trader, Order]] = {}
+        self.copies = Copies(self)
         kernel.later(MONITOR_SECONDS, self._monitor)
 
     def register(self, person: Person, referral_code: str | None = None) -> Trader:
@@ -78,69 +80,57 @@ class Trading:
         Raises:
             RefusedError: 400 or 403 with the code of what was wrong; `trade_failed` for some prices of the moment.
         """
-        coin, side, size, leverage = self._checked(trader, body)
+        with self.kernel.attempt(trader.name, "trading", "open") as attempt:
+            order = terms(trader, body)
+            check_brake(trader, self.kernel.second)
+            position, trade = self._enter(trader, order)
+            attempt.reference = position.id
+        self._refer(trader, trade)
+        trader.person.last_action = self.kernel.now
+        self.copies.opened(position)
+        return position, trade
+
+    def _enter(self, trader: Trader, order: Terms) -> tuple[Position, Trade]:
+        """Have the exchange fill an order at the market, and write the position, the row and the totals.
+
+        Raises:
+            RefusedError: 400 `trade_failed` for a coin that is not listed and for some prices of the moment.
+        """
+        coin = order.coin
+        if coin not in COINS:
+            raise RefusedError(400, "trade_failed", f"Unknown coin: {coin}")
         mark = self.kernel.market.mark(coin, self.kernel.now)
         if int(mark * 10 ** COINS[coin].price_decimals) % 41 == 0:
             raise RefusedError(400, "trade_failed", "floatToWire causes rounding")
-        price = self._fill(trader, coin, buy=side == "long")
-        position = self._position(trader, coin, side, size, leverage, price)
+        price = self._fill(trader, coin, buy=order.side == "long")
+        position = self._position(trader, order, price)
         trade = self._leg(trader, position, price, realized=None)
-        self._account(trader, trade)
-        trader.person.last_action = self.kernel.now
+        self._count(trader, trade)
         return position, trade
 
-    def _checked(self, trader: Trader, body: dict[str, Any]) -> tuple[str, Side, float, float]:
-        coin, side, size = body.get("coin"), body.get("side"), body.get("size_usd")
-        if not coin or not side or not size:
-            raise RefusedError(400, "invalid_request", "Provide coin, side (long/short), size_usd")
-        if isinstance(size, bool) or not isinstance(size, int | float) or size <= 0:
-            raise RefusedError(400, "invalid_size", "size_usd must be a positive number")
-        if side not in ("long", "short"):
-            raise RefusedError(400, "invalid_side", "side must be 'long' or 'short'")
-        leverage = body.get("leverage", 5)
-        if leverage is None:
-            leverage = 5
-        if isinstance(leverage, bool) or not isinstance(leverage, int | float) or leverage < 1:
-            raise RefusedError(400, "invalid_leverage", "leverage must be a number >= 1")
-        if size > trader.max_position_usd:
-            message = f"Max position size is ${trader.max_position_usd:g}. Upgrade tier for higher limits."
-            raise RefusedError(400, "position_too_large", message, max_position_usd=trader.max_position_usd)
-        symbol = str(coin).upper()
-        if symbol not in COINS:
-            raise RefusedError(400, "trade_failed", f"Unknown coin: {symbol}")
-        self._brake(trader)
-        return symbol, "long" if side == "long" else "short", float(size), min(float(leverage), trader.max_leverage)
+    def copy_open(self, trader: Trader, order: Terms) -> Position:
+        """Open a copy of somebody's position for `trader`: no brake, no referral, and nothing it did itself.
 
-    def _brake(self, trader: Trader) -> None:
-        loss = self.daily_loss(trader)
-        if trader.max_daily_loss is not None and loss >= trader.max_daily_loss:
-            raise RefusedError(
-                403,
-                "daily_loss_limit_reached",
-                "Daily loss limit reached",
-                daily_loss_limit_usd=trader.max_daily_loss,
-                current_daily_loss_usd=round2(loss),
-                resets_at=(self.kernel.second // _DAY + 1) * _DAY,
-            )
+        Raises:
+            RefusedError: 400 `trade_failed`.
+        """
+        with self.kernel.attempt(trader.name, "trading", "copy_open") as attempt:
+            position, _ = self._enter(trader, order)
+            attempt.reference = position.id
+        return position
 
-    def daily_loss(self, trader: Trader) -> float:
-        """Loss of the UTC day over trade rows, net of fees, at least 0. Protective exits are not in it."""
-        midnight = self.kernel.second // _DAY * _DAY
-        net = sum((t.realized_pnl or 0.0) - t.fee for t in trader.trades if t.second >= midnight)
-        return max(0.0, -net)
-
-    def _position(self, trader: Trader, coin: str, side: Side, size: float, leverage: float, price: float) -> Position:
-        ids = self.kernel.ids
-        units = round(size / price, COINS[coin].size_decimals) or 10.0 ** -COINS[coin].size_decimals
+    def _position(self, trader: Trader, order: Terms, price: float) -> Position:
+        ids, coin = self.kernel.ids, order.coin
+        units = round(order.size_usd / price, COINS[coin].size_decimals) or 10.0 ** -COINS[coin].size_decimals
         position = Position(
             id=f"pos_{ids.uuid('position', trader.name)}",
             trader=trader,
             coin=coin,
-            side=side,
+            side=order.side,
             size_usd=round(units * price, 6),
             units=units,
             entry_price=price,
-            leverage=leverage,
+            leverage=order.leverage,
             opened=self.kernel.second,
             order_id=f"ord_{ids.uuid('order', trader.name)}",
         )
@@ -174,11 +164,15 @@ class Trading:
         trader.trades.append(trade)
         return trade
 
-    def _account(self, trader: Trader, trade: Trade) -> None:
-        """Account totals and referral, which only market orders reach."""
+    @staticmethod
+    def _count(trader: Trader, trade: Trade) -> None:
+        """Account totals, which only market orders reach, copied ones too."""
         trader.total_volume += trade.size_usd
         trader.total_fees += trade.fee
         trader.total_pnl += trade.realized_pnl or 0.0
+
+    def _refer(self, trader: Trader, trade: Trade) -> None:
+        """Pay the referrer for an order that the agent placed itself."""
         referrer = trader.referred_by
         if referrer is None:
             return
@@ -186,13 +180,17 @@ class Trading:
         commission = exact(round2(float(markup * _REFERRAL_RATE)))
         if commission < Decimal("0.01"):
             return
+        self.earn(referrer, trader, float(markup), commission, f"referral:{trade.order_id}", trade.order_id)
+
+    def earn(self, who: Trader, through: Trader, base: float, commission: Decimal, memo: str, order_id: str) -> None:
+        """Owe `who` a commission on `base` USD that came through `through`. The platform pays it, nobody else does."""
         legs = [
-            Leg(f"payable:trading:{referrer.name}", referrer.name, commission),
-            Leg(f"referral:trading:{referrer.name}", referrer.name, -commission),
+            Leg(f"payable:trading:{who.name}", who.name, commission),
+            Leg(f"referral:trading:{who.name}", who.name, -commission),
         ]
-        self.kernel.journal.post(self.kernel.now, "trading", f"referral:{trade.order_id}", legs)
-        earning = {"referred_id": trader.id, "fee_usd": float(markup), "commission_usd": float(commission)}
-        referrer.earnings.append({**earning, "order_id": trade.order_id, "created_at": self.kernel.second})
+        self.kernel.journal.post(self.kernel.now, "trading", memo, legs)
+        earning = {"referred_id": through.id, "fee_usd": base, "commission_usd": float(commission)}
+        who.earnings.append({**earning, "order_id": order_id, "created_at": self.kernel.second})
 
     def find_open(self, trader: Trader, position_id: Any) -> Position:
         """The open position with this id.
@@ -211,15 +209,39 @@ class Trading:
         Raises:
             RefusedError: 400 without an id; 404 `position_not_found`, also on the second call.
         """
-        if not position_id:
-            raise RefusedError(400, "provide position_id")
-        position = self.find_open(trader, position_id)
-        price = self._fill(trader, position.coin, buy=position.side == "short")
-        self._exit(position, price, "market")
-        trade = self._leg(trader, position, price, realized=position.result)
-        self._account(trader, trade)
+        with self.kernel.attempt(trader.name, "trading", "close") as attempt:
+            if not position_id:
+                raise RefusedError(400, "provide position_id")
+            position = self.find_open(trader, position_id)
+            attempt.reference = position.id
+        trade = self._leave(position, "market")
+        self._refer(trader, trade)
         trader.person.last_action = self.kernel.now
+        self.copies.closed(position)
         return position, trade
+
+    def _leave(self, position: Position, how: str) -> Trade:
+        """Flatten at the market, and write the row and the totals."""
+        trader = position.trader
+        price = self._fill(trader, position.coin, buy=position.side == "short")
+        self._exit(position, price, how)
+        trade = self._leg(trader, position, price, realized=position.result)
+        self._count(trader, trade)
+        return trade
+
+    def copy_close(self, position: Position) -> Trade:
+        """Close a copy because its leader closed."""
+        with self.kernel.attempt(position.trader.name, "trading", "copy_close") as attempt:
+            attempt.reference = position.id
+            return self._leave(position, "copy")
+
+    def drop_copy(self, position: Position) -> None:
+        """Close a copy because its follower left: flat at the exchange, but the server writes no row and no P&L."""
+        with self.kernel.attempt(position.trader.name, "trading", "copy_close") as attempt:
+            attempt.reference = position.id
+            price = self._fill(position.trader, position.coin, buy=position.side == "short")
+            self._exit(position, price, "unfollow")
+            position.reported = False
 
     def _exit(self, position: Position, price: float, how: str) -> None:
         """Flatten at the exchange and book the P&L, in whole cents as the server computes it."""
@@ -235,7 +257,9 @@ class Trading:
     def close_all(self, trader: Trader) -> int:
         """Mark every row closed with P&L 0. Nothing is closed at the exchange: that is the real server's behaviour."""
         count = 0
-        for position in trader.positions:
+        with self.kernel.attempt(trader.name, "trading", "close_all"):
+            opened = [position for position in trader.positions if position.status == "open"]
+        for position in opened:
             if position.status == "open":
                 position.status, position.closed, position.result = "closed", self.kernel.second, 0.0
                 position.exit = "close_all"
@@ -253,31 +277,39 @@ class Trading:
         """Rest a limit entry, a stop-loss or a take-profit.
 
         Raises:
-            RefusedError: 400 `invalid_request`, and what `open` refuses; 404 `position_not_found` for an exit.
+            RefusedError: 400 `invalid_request`, and what `open` refuses, but for the brake on daily losses, which only
+                market orders meet; 404 `position_not_found` for an exit.
         """
+        with self.kernel.attempt(trader.name, "trading", kind) as attempt:
+            order = self._resting(trader, kind, body)
+            attempt.reference = order.id
+        trader.orders.append(order)
+        self._pending[order.id] = (trader, order)
+        return order
+
+    def _resting(self, trader: Trader, kind: OrderKind, body: dict[str, Any]) -> Order:
         price = body.get("trigger_price", body.get("price", body.get("limit_price")))
         if isinstance(price, bool) or not isinstance(price, int | float) or price <= 0:
             raise RefusedError(400, "invalid_request", "Provide a positive price")
         order_id = f"lo_{self.kernel.ids.uuid('resting', trader.name)}"
         if kind == "limit":
-            coin, side, size, leverage = self._checked(trader, body)
-            order = Order(order_id, kind, coin, side, float(price), size, leverage, self.kernel.second)
-        else:
-            position = self.find_open(trader, body.get("position_id"))
-            order = Order(
-                order_id,
-                kind,
-                position.coin,
-                position.side,
-                float(price),
-                position.size_usd,
-                position.leverage,
-                self.kernel.second,
-                position.id,
-            )
-        trader.orders.append(order)
-        self._pending[order.id] = (trader, order)
-        return order
+            entry = terms(trader, body)
+            if entry.coin not in COINS:
+                raise RefusedError(400, "trade_failed", f"Unknown coin: {entry.coin}")
+            size, leverage = entry.size_usd, entry.leverage
+            return Order(order_id, kind, entry.coin, entry.side, float(price), size, leverage, self.kernel.second)
+        position = self.find_open(trader, body.get("position_id"))
+        return Order(
+            order_id,
+            kind,
+            position.coin,
+            position.side,
+            float(price),
+            position.size_usd,
+            position.leverage,
+            self.kernel.second,
+            position.id,
+        )
 
     def cancel(self, trader: Trader, order_id: str) -> Order:
         """Cancel a pending order.
@@ -285,12 +317,13 @@ class Trading:
         Raises:
             RefusedError: 404 `order_not_found`.
         """
-        for order in trader.orders:
-            if order.id == order_id and order.status == "pending":
-                order.status = "cancelled"
-                self._pending.pop(order.id, None)
-                return order
-        raise RefusedError(404, "order_not_found")
+        with self.kernel.attempt(trader.name, "trading", "cancel") as attempt:
+            for order in trader.orders:
+                if order.id == order_id and order.status == "pending":
+                    order.status, attempt.reference = "cancelled", order.id
+                    self._pending.pop(order.id, None)
+                    return order
+            raise RefusedError(404, "order_not_found")
 
     def _monitor(self) -> None:
         """Execute what has been reached, then come back in 30 seconds."""
@@ -309,11 +342,23 @@ class Trading:
 
     def _execute(self, trader: Trader, order: Order) -> None:
         if order.kind == "limit":
-            position = self._position(trader, order.coin, order.side, order.size_usd, order.leverage, order.price)
+            with self.kernel.attempt(trader.name, "trading", "limit_fill") as attempt:
+                entry = Terms(order.coin, order.side, order.size_usd, order.leverage)
+                position = self._position(trader, entry, order.price)
+                attempt.reference = position.id
             self._leg(trader, position, order.price, realized=None)
             return
         position = self.find_open(trader, order.position_id)
         self._exit(position, self._fill(trader, order.coin, buy=order.side == "short"), order.kind)
+
+    def set_risk(self, trader: Trader, body: dict[str, Any]) -> list[str]:
+        """Change the agent's limits for orders to come; what is open or resting stays as it is.
+
+        Raises:
+            RefusedError: 400 `invalid_value` or `no_changes`.
+        """
+        with self.kernel.attempt(trader.name, "trading", "risk_settings"):
+            return change_settings(trader, body)
 
     def withdraw_referral(self, trader: Trader) -> float:
         """Pay out what referrals have earned; at least 1 USD.

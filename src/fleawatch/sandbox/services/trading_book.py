@@ -48,7 +48,10 @@ class Trader:
 
 @dataclass(slots=True, kw_only=True)
 class Position:
-    """One position. `result` is the realised P&L before fees once closed, in whole cents; 0 before."""
+    """One position. `result` is the realised P&L before fees once closed, in whole cents; 0 before.
+
+    `reported` is whether the server's own table has that result: it has not for a copy whose follower left.
+    """
 
     id: str
     trader: Trader
@@ -66,12 +69,18 @@ class Position:
     at_exchange: bool = True
     result: float = 0.0
     exit: str | None = None
+    reported: bool = True
     fees: Decimal = Decimal(0)
 
     @property
     def sign(self) -> int:
         """+1 for a long, -1 for a short."""
         return 1 if self.side == "long" else -1
+
+    @property
+    def shown_result(self) -> float:
+        """The realised P&L as the server believes it."""
+        return self.result if self.reported else 0.0
 
     @property
     def margin(self) -> float:
@@ -90,7 +99,10 @@ class Position:
 
 @dataclass(slots=True)
 class Trade:
-    """A trade row: one leg of a position. `realized_pnl` is before fees and None on the opening leg."""
+    """A trade row: one leg of a position. `realized_pnl` is before fees and None on the opening leg.
+
+    The server's own table knows no None: it shows 0 for an opening leg, as for a close that came out even.
+    """
 
     id: str
     order_id: str
@@ -114,7 +126,7 @@ class Trade:
             "sizeUsd": self.size_usd,
             "price": self.price,
             "fee": self.fee,
-            "realizedPnl": self.realized_pnl,
+            "realizedPnl": self.realized_pnl or 0,
             "createdAt": self.second,
         }
 

@@ -115,6 +115,12 @@ class Wallet:
         Raises:
             RefusedError: 400 `invalid_request`, `unsupported_pair` or `insufficient_balance`.
         """
+        with self.kernel.attempt(agent.name, "wallet", "swap") as attempt:
+            row = self._swap(agent, body)
+            attempt.reference = row["id"]
+        return row
+
+    def _swap(self, agent: WalletAgent, body: dict[str, Any]) -> dict[str, Any]:
         person = agent.person
         sold = self._side(person, body, "from")
         bought = self._side(person, body, "to")
