@@ -118,7 +118,7 @@ class Sandbox:
         self._runners.append(runner)
         site = web.TCPSite(runner, HOST, self.settings.ports.get(front.service, 0))
         await site.start()
-        port = runner.addresses[0][1]
+        port = self.desk.ports[front.service] = runner.addresses[0][1]
         return f"http://{HOST}:{port}"
 
     async def _tick(self) -> None:

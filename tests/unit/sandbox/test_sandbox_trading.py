@@ -96,16 +96,6 @@ class TestMarketOrders:
             platform.kernel.run_until(platform.kernel.now + 5)
         assert messages == {"floatToWire causes rounding"}
 
-    def test_the_brake_blocks_opens_until_midnight(self, platform):
-        """Fees alone can trip it; the error tells when it resets."""
-        who = trader(platform)
-        who.max_daily_loss = 0.5
-        opened(platform, who)
-        with pytest.raises(RefusedError) as refused:
-            opened(platform, who)
-        assert (refused.value.status, refused.value.error) == (403, "daily_loss_limit_reached")
-        assert refused.value.body["resets_at"] % 86_400 == 0
-
 
 class TestRestingOrders:
     def wait(self, platform, order, seconds=40_000):

@@ -34,6 +34,7 @@ class CasinoFront(Front):
         health = self.health(
             database=lambda call: "error" if call.outage else "ok",
             uptime_seconds=lambda call: int(self.uptime(call)),
+            registered_agents=lambda _: len(self.platform.bank.accounts),
             timestamp=lambda call: iso(call.shown),
         )
         self.get("/health", health)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fleawatch.sandbox.http.call import Answer, Call, Reply
+from fleawatch.sandbox.http.casino_stats import streaks
 from fleawatch.sandbox.http.order import newest_first
 from fleawatch.sandbox.numbers import percent, round2
 from fleawatch.sandbox.refusal import RefusedError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from fleawatch.sandbox.http.casino import CasinoFront
 
 _PERIODS = {"24h": 86_400, "7d": 7 * 86_400}
+_ASKED_PORTS = {"casino": 3000, "trading": 3003, "wallet": 3005, "domains": 3004}
 
 
 class PublicReads:
@@ -36,7 +38,8 @@ class PublicReads:
         read("/stats/referral-leaderboard", self._referrers)
         read("/feed", self._feed)
         read("/recent-wins", self._wins)
-        read("/streaks", lambda _: {"streaks": []})
+        read("/streaks", self._streaks)
+        self.front.get("/network/stats", self._network)
         read("/stats/profile/:id", self._profile)
 
     def _accounts(self) -> list[Account]:
@@ -150,6 +153,60 @@ class PublicReads:
 
     def _wins(self, _: Call) -> Answer:
         return {"wins": self._recent(won=True)}
+
+    def _streaks(self, _: Call) -> Answer:
+        """The longest runs of one outcome that are still on, by the `won` flag, in the platform's order of bets."""
+        running = [(streaks(newest_first(account.bets, 100)), account) for account in self._accounts() if account.bets]
+        running.sort(key=lambda pair: -pair[0]["current_streak"])
+        return {
+            "streaks": [
+                {
+                    "agent_id": f"{account.id[:6]}...",
+                    "type": run["current_streak_type"],
+                    "length": run["current_streak"],
+                    "last_game": account.bets[-1].game,
+                    "at": iso(account.bets[-1].second),
+                }
+                for run, account in running[:10]
+            ]
+        }
+
+    def _network(self, call: Call) -> Answer:
+        """Asks fixed ports of its own host. Whatever listens elsewhere is offline to it, and counts for nothing.
+
+        The casino's own totals are asked for at a path that does not exist, so they are null wherever it listens.
+        """
+        desk, platform = self.front.desk, self.front.platform
+        agents = {
+            "casino": len(platform.bank.accounts),
+            "trading": len(platform.trading.traders),
+            "wallet": len(platform.wallet.agents),
+            "domains": len(platform.domains.agents),
+        }
+        online = {name: desk.ports.get(name) == port for name, port in _ASKED_PORTS.items()}
+        counted = {name: count if online[name] else 0 for name, count in agents.items()}
+        trades = sum(len(trader.trades) for trader in platform.trading.traders.values())
+        domains = sum(len(agent.domains) for agent in platform.domains.agents.values())
+        extra: dict[str, dict[str, int | None]] = {
+            "casino": {"total_bets": None, "total_wagered_usd": None},
+            "trading": {"total_trades": trades if online["trading"] else None},
+            "wallet": {},
+            "domains": {"total_domains": domains if online["domains"] else None},
+        }
+        return {
+            "network": "Purple Flea",
+            "generated_at": iso(call.shown),
+            "total_agents_across_all_services": sum(counted.values()),
+            "services": {
+                name: {
+                    "status": "online" if online[name] else "offline",
+                    "agents": counted[name],
+                    **extra[name],
+                    "url": f"https://{name}.purpleflea.com",
+                }
+                for name in agents
+            },
+        }
 
     def _profile(self, call: Call) -> Answer:
         """Matches by prefix: the first account whose id begins with what was asked."""

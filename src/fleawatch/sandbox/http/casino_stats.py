@@ -51,7 +51,7 @@ class StatsReads:
                 "total_deposited": account.total_deposited,
                 "total_withdrawn": account.total_withdrawn,
             },
-            "streaks": _streaks(newest_first(account.bets, 50)),
+            "streaks": streaks(newest_first(account.bets, 50)),
             "by_game": [_game(name, totals) for name, totals in account.games.items()],
             "member_since": iso(account.created),
         }
@@ -82,7 +82,7 @@ class StatsReads:
 
     def _streak(self, call: Call) -> Answer:
         bets = newest_first(self.front.account(call).bets, 100)
-        return {**_streaks(bets), "last_100": {"bets": len(bets), "win_rate_pct": _figures(bets)["win_rate_pct"]}}
+        return {**streaks(bets), "last_100": {"bets": len(bets), "win_rate_pct": _figures(bets)["win_rate_pct"]}}
 
     def _current(self, call: Call) -> Answer:
         account = self.front.account(call)
@@ -140,7 +140,7 @@ class StatsReads:
                 for name, totals in account.games.items()
             ],
             "last_7_days": {"bets": len(week), **_figures(week)},
-            "current_streak": _streaks(newest_first(account.bets, 50))["current_streak"],
+            "current_streak": streaks(newest_first(account.bets, 50))["current_streak"],
         }
 
 
@@ -174,7 +174,7 @@ def _figures(bets: Iterable[Bet]) -> dict[str, Any]:
     }
 
 
-def _streaks(bets: list[Bet]) -> dict[str, Any]:
+def streaks(bets: list[Bet]) -> dict[str, Any]:
     """Runs of the `won` flag over bets in the platform's order."""
     runs: list[tuple[bool, int]] = []
     for bet in bets:

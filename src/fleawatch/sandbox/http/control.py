@@ -57,9 +57,7 @@ class ControlFront(Front):
         """Orders of a fleet agent that were accepted later than `after`, simulated unix seconds, 0 for all."""
         agent, after = call.query.get("agent", ""), call.query.get("after", "0")
         if agent not in {person.name for person in self.desk.world.people}:
-            raise RefusedError(
-                404, "agent_not_found", f"agent was {agent!r}; use the operator's name, as in GET /state"
-            )
+            raise RefusedError(404, "agent_not_found", f"agent was {agent!r}; use the operator's name for it")
         try:
             found = self.desk.world.kernel.journal.accepted(agent, float(after))
         except ValueError as error:

@@ -22,6 +22,7 @@ class DomainsFront(Front):
         health = self.health(
             database=lambda call: "error" if call.outage else "ok",
             uptime_seconds=lambda call: int(self.uptime(call)),
+            registered_agents=lambda _: len(self.platform.domains.agents),
             timestamp=lambda call: iso(call.shown),
         )
         self.get("/health", health)
@@ -37,7 +38,7 @@ class DomainsFront(Front):
             ("/v1/referral/stats", self._referral),
             ("/v1/public-stats", self._public),
             ("/v1/stats", self._public),
-            ("/v1/feed", lambda _: {"feed": []}),
+            ("/v1/feed", self._feed),
             ("/v1/auctions", lambda _: {"auctions": []}),
             ("/v1/leaderboard", self._leaderboard),
         ):
@@ -102,6 +103,23 @@ class DomainsFront(Front):
         """The real route hides the agent's own list behind this invented one."""
         names = ("agentpay.com", "fleamarket.ai", "botfunds.io")
         return {"expiring": [{"domain": name, "expires_in_days": 3 + 4 * i} for i, name in enumerate(names)]}
+
+    def _feed(self, _: Call) -> Answer:
+        """The latest purchases of everybody. Nothing is ever auctioned here, so the auctions stay empty."""
+        bought = [(row["registered_at"], a, row) for a in self.platform.domains.agents.values() for row in a.domains]
+        bought.sort(key=lambda purchase: -purchase[0])
+        return {
+            "feed": [
+                {
+                    "type": "registration",
+                    "agent_id": f"{agent.id[:8]}...",
+                    "tld": row["domain"].rpartition(".")[2],
+                    "price_paid": row["price_paid"],
+                    "at": iso(registered),
+                }
+                for registered, agent, row in bought[:20]
+            ]
+        }
 
     def _leaderboard(self, _: Call) -> Answer:
         agents = sorted(self.platform.domains.agents.values(), key=lambda agent: -agent.spent)

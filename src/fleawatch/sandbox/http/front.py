@@ -48,6 +48,8 @@ class Desk:
         self.faults = faults
         self.closed = False
         self.stopping = asyncio.Event()
+        self.ports: dict[str, int] = {}
+        """Where each server listens, by service; filled as they start."""
 
     def catch_up(self) -> float:
         """Advance the world to the clock, at most to the end, and return the clock's time."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from fleawatch.sandbox.http.call import Answer, Call
 from fleawatch.sandbox.http.front import Desk, Front
+from fleawatch.sandbox.http.gateway_writes import GatewayWrites
 from fleawatch.sandbox.people import Person
 from fleawatch.sandbox.refusal import RefusedError
 from fleawatch.sandbox.services.bank import Account
@@ -20,7 +21,7 @@ _ALIASES = {"coinflip": "coin_flip", "simpledice": "simple_dice", "scratchcard":
 
 
 class GatewayFront(Front):
-    """`/api/...`."""
+    """`/api/...`; orders, escrows and balances under `/v1` are in `gateway_writes`."""
 
     service = "gateway"
 
@@ -33,6 +34,7 @@ class GatewayFront(Front):
         self.get("/api/escrow", self.with_database(self._escrow))
         self.get("/api/agents/:agent/stats", self.with_database(self._stats))
         self.post("/api/casino/:game", self.with_database(self._play))
+        GatewayWrites(self).routes()
 
     def person(self, call: Call) -> Person | None:
         account = self._keyed(call)
@@ -42,15 +44,24 @@ class GatewayFront(Front):
         key, bank = call.key or "", self.platform.bank
         return bank.by_gateway_key.get(key) or bank.by_key.get(key)
 
+    def owner(self, call: Call) -> Account:
+        """The account of the key.
+
+        Raises:
+            RefusedError: 401 `unauthorized`.
+        """
+        account = self._keyed(call)
+        if account is None or call.now >= account.person.key_expires_at:
+            raise RefusedError(401, "unauthorized", "Invalid API key")
+        return account
+
     def _account(self, call: Call, named: str | None) -> Account:
         """The account named in the request, which must be the key's own.
 
         Raises:
             RefusedError: 401 for the key; 404 for an unknown agent; 403 for somebody else's.
         """
-        account = self._keyed(call)
-        if account is None or call.now >= account.person.key_expires_at:
-            raise RefusedError(401, "unauthorized", "Invalid API key")
+        account = self.owner(call)
         everyone = {p.name for p in self.desk.world.people} | set(self.platform.bank.accounts)
         if named not in everyone:
             raise RefusedError(404, "agent_not_found", f"No agent {named}")

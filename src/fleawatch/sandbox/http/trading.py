@@ -31,6 +31,7 @@ class TradingFront(Front):
         health = self.health(
             database=lambda _: "ok",
             uptime_seconds=lambda call: int(self.uptime(call)),
+            registered_agents=lambda _: len(self.platform.trading.traders),
             timestamp=lambda call: iso(call.shown),
         )
         self.get("/health", health)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from fleawatch.sandbox.http.trading import TradingFront
 
 _DAY: Final = 86_400
+_MAINTENANCE: Final = 0.0005
+_RISKS: Final = {"critical": "critical", "warning": "elevated"}
+"""The report's verdict by its gravest warning."""
 
 
 class Reports:
@@ -104,18 +107,28 @@ class Reports:
         }
 
     def _risk_check(self, call: Call) -> Answer:
+        """One coin above half of the exposure is a warning: whoever holds a single position is at elevated risk."""
         trader = self.front.trader(call)
-        rows = [self._valued(p, outage=call.outage) for p in trader.positions if p.status == "open"]
+        opened = [position for position in trader.positions if position.status == "open"]
+        if not opened:
+            message = "No open positions. All clear."
+            return {"status": "no_positions", "overall_risk": "none", "message": message}
+        rows = [self._valued(position, outage=call.outage) for position in opened]
+        for row, position in zip(rows, opened, strict=True):
+            row["distance_to_liq_pct"] = _distance(position, row["current_price"])
+        total, warnings = sum(row["size_usd"] for row in rows), _warnings(rows)
+        grave = {warning["severity"] for warning in warnings}
         return {
-            "overall_risk": "normal" if rows else "none",
+            "overall_risk": next((risk for name, risk in _RISKS.items() if name in grave), "normal"),
+            "open_positions": len(rows),
             "summary": {
-                "open_positions": len(rows),
-                "total_exposure_usd": round2(sum(row["size_usd"] for row in rows)),
+                "total_exposure_usd": round2(total),
                 "total_margin_usd": round2(sum(row["margin_used"] for row in rows)),
                 "unrealized_pnl": round2(sum(row["unrealized_pnl"] for row in rows)),
+                "long_pct": percent(sum(row["size_usd"] for row in rows if row["side"] == "long"), total),
             },
+            "warnings": warnings or [{"severity": "info", "message": "No risk alerts. Positions look healthy."}],
             "positions": rows,
-            "warnings": [],
         }
 
     def _days(self, call: Call, default: int) -> tuple[list[dict[str, Any]], list[Trade]]:
@@ -296,3 +309,35 @@ class Reports:
             for trade in newest_first(trader.trades, 10)
         ]
         return {"feed": sorted(rows, key=lambda row: row["at"], reverse=True)[:20]}
+
+
+def _distance(position: Position, price: float | None) -> float | None:
+    """How far the price is from the liquidation that this report estimates, in percent of the price."""
+    if price is None:
+        return None
+    move = 1 / position.leverage - _MAINTENANCE
+    return round2(abs(price - position.entry_price * (1 - position.sign * move)) / price * 100)
+
+
+def _warnings(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    total = sum(row["size_usd"] for row in rows)
+    coins: dict[str, float] = {}
+    for row in rows:
+        coins[row["coin"]] = coins.get(row["coin"], 0.0) + row["size_usd"]
+    near = [
+        {
+            "severity": "critical",
+            "message": f"{row['coin']} {row['side']} is {row['distance_to_liq_pct']}% from liquidation",
+        }
+        for row in rows
+        if row["distance_to_liq_pct"] is not None and row["distance_to_liq_pct"] < 10
+    ]
+    heavy = [
+        {"severity": "warning", "message": f"{coin} is {percent(size, total)}% of total exposure (${round2(size)})"}
+        for coin, size in coins.items()
+        if percent(size, total) > 50
+    ]
+    geared = sum(row["leverage"] > 10 for row in rows)
+    if geared:
+        heavy.append({"severity": "warning", "message": f"{geared} position(s) using >10x leverage"})
+    return near + heavy

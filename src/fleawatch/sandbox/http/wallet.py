@@ -6,7 +6,7 @@ from typing import Any
 
 from fleawatch.sandbox.http.call import Answer, Call, Reply
 from fleawatch.sandbox.http.front import Desk, Front
-from fleawatch.sandbox.numbers import exact
+from fleawatch.sandbox.numbers import exact, round2
 from fleawatch.sandbox.people import Person
 from fleawatch.sandbox.refusal import RefusedError
 from fleawatch.sandbox.services.wallet import NATIVE, USDC_CHAINS, WalletAgent
@@ -18,6 +18,7 @@ _CONTRACTS = {
     "ethereum": "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48",
     "solana": "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v",
 }
+_FIXED_ETH_USD = 3_200.0
 _SWALLOWED = ("solana", "tron")
 """Chains whose RPC errors inside a 200 are taken for a balance of nothing."""
 
@@ -32,6 +33,7 @@ class WalletFront(Front):
         health = self.health(
             database=lambda _: "ok",
             uptime_seconds=lambda call: int(self.uptime(call)),
+            registered_agents=lambda _: len(self.platform.wallet.agents),
             timestamp=lambda call: iso(call.shown),
         )
         self.get("/health", health)
@@ -51,8 +53,9 @@ class WalletFront(Front):
         self.get("/v1/wallet/chains/health", self._chains)
         self.get("/v1/referral/stats", self._referral)
         self.get("/v1/public-stats", self._public)
-        self.get("/v1/leaderboard", lambda _: {"leaderboard": []})
-        self.get("/v1/feed", lambda _: {"feed": []})
+        self.get("/v1/portfolio", self._fixed_prices)
+        self.get("/v1/leaderboard", self._leaderboard)
+        self.get("/v1/feed", self._feed)
 
     def person(self, call: Call) -> Person | None:
         agent = self.platform.wallet.by_key.get(call.key or "")
@@ -204,6 +207,50 @@ class WalletFront(Front):
             "available_usd": float(earned - agent.withdrawn),
             "referrals": [{"agent_id": agent_id} for agent_id in agent.referrals],
             "recent_earnings": agent.earnings[:-21:-1],
+        }
+
+    def _fixed_prices(self, call: Call) -> Answer:
+        """Valued at prices that are written in the server and never change: no value to rely on."""
+        address = call.query.get("address", "")
+        if not address:
+            raise RefusedError(400, "invalid_request", "Provide ?address=")
+        rows = [
+            {"chain": chain, "symbol": "ETH", "balance": float(held), "value_usd": float(held) * _FIXED_ETH_USD}
+            for chain in ("ethereum", "base")
+            if not call.outage and (held := self.platform.wallet.held(chain, address, "ETH"))
+        ]
+        return {"address": address, "total_value_usd": sum(row["value_usd"] for row in rows), "holdings": rows}
+
+    def _leaderboard(self, _: Call) -> Answer:
+        """Agents by the fees of their swaps, with cut ids."""
+        fees = [(sum(row["fee_usd"] for row in a.swaps), a) for a in self.platform.wallet.agents.values() if a.swaps]
+        ranked = sorted(fees, key=lambda pair: -pair[0])[:20]
+        return {
+            "leaderboard": [
+                {
+                    "rank": rank,
+                    "agent_id": f"{agent.id[:8]}...",
+                    "total_swaps": len(agent.swaps),
+                    "total_fees_usd": round2(fee),
+                }
+                for rank, (fee, agent) in enumerate(ranked, start=1)
+            ]
+        }
+
+    def _feed(self, _: Call) -> Answer:
+        """The latest swaps of everybody, without their amounts."""
+        swaps = [(row["created_at"], a, row) for a in self.platform.wallet.agents.values() for row in a.swaps[-20:]]
+        swaps.sort(key=lambda swap: -swap[0])
+        return {
+            "feed": [
+                {
+                    "type": "swap",
+                    "agent_id": f"{agent.id[:8]}...",
+                    **{name: row[name] for name in ("from_chain", "from_token", "to_chain", "to_token")},
+                    "at": iso(created),
+                }
+                for created, agent, row in swaps[:20]
+            ]
         }
 
     def _public(self, _: Call) -> Answer:
