@@ -263,17 +263,22 @@ class TestTrading:
         visit(scenario, agents=2, seconds=300)
 
     def test_the_brake_can_be_set(self):
-        """Opens are blocked once the day's loss reaches it."""
+        """Opens are blocked once the day's loss reaches it; the answer repeats the settings, the read has the day."""
 
         async def scenario(visitor, _clock):
             key = visitor.agent("momentum").keys["trading"]
             answer = await visitor.post("trading", "/v1/trade/risk-settings", {"max_daily_loss_usd": 1}, key)
-            assert answer.body["today"]["trading_blocked"] is True
+            assert answer.body["success"] is True
+            assert answer.body["changed"] == ["max_daily_loss_usd: $1"]
+            assert answer.body["risk_settings"]["max_daily_loss_usd"] == 1
+            read = (await visitor.get("trading", "/v1/trade/risk-settings", key)).body
+            assert read["today"]["trading_blocked"] is True
             order = {"coin": "BTC", "side": "long", "size_usd": 100}
             blocked = await visitor.post("trading", "/v1/trade/open", order, key)
             assert (blocked.status, blocked.body["error"]) == (403, "daily_loss_limit_reached")
+            assert blocked.body["resets_at"] == read["today"]["resets_at"]
             wrong = await visitor.post("trading", "/v1/trade/risk-settings", {"max_leverage": "many"}, key)
-            assert wrong.status == 400
+            assert (wrong.status, wrong.body["error"]) == (400, "invalid_value")
 
         visit(scenario, seconds=600)
 
