@@ -98,18 +98,15 @@ class Poller:
 
     @staticmethod
     def _opens(trade, row):
-        return (trade["coin"], trade["createdAt"], trade["realizedPnl"]) == (row["coin"], row["openedAt"], None) and (
-            trade["sizeUsd"] == row["sizeUsd"]
-        )
+        side = "buy" if row["side"] == "long" else "sell"
+        found = (trade["coin"], trade["side"], trade["createdAt"], trade["realizedPnl"], trade["sizeUsd"])
+        return found == (row["coin"], side, row["openedAt"], 0, row["sizeUsd"])
 
     @staticmethod
     def _closes(trade, row):
-        return (trade["coin"], trade["createdAt"], trade["realizedPnl"], trade["sizeUsd"]) == (
-            row["coin"],
-            row["closedAt"],
-            row["unrealizedPnl"],
-            row["sizeUsd"],
-        )
+        side = "sell" if row["side"] == "long" else "buy"
+        found = (trade["coin"], trade["side"], trade["createdAt"], trade["realizedPnl"], trade["sizeUsd"])
+        return found == (row["coin"], side, row["closedAt"], row["unrealizedPnl"], row["sizeUsd"])
 
     async def _equity(self, balance, escrows):
         total = balance + sum(e["amount_usd"] for e in escrows["open"])
