@@ -73,6 +73,8 @@ ORDERS: Final[frozenset[Action]] = frozenset((
 class Attempt:
     """One thing an agent asked a service to do.
 
+    What a server turned away before it got there is not an attempt: a wrong key, a rate limit, a fault, closed books.
+
     Attributes:
         at: simulated unix seconds.
         agent_id: the operator's name for the agent.

@@ -121,7 +121,8 @@ class TradingFront(Front):
         self.limits.by_address(call.path, call.address, 30, call.now)
         body = call.json()
         if call.outage:
-            raise RefusedError(400, "trade_failed", "fetch failed")
+            with self.platform.kernel.attempt(trader.name, "trading", "open"):
+                raise RefusedError(400, "trade_failed", "fetch failed")
         position, trade = self.platform.trading.open(trader, body)
         markup = position.size_usd * 0.0002
         return {
@@ -148,8 +149,9 @@ class TradingFront(Front):
         self.limits.by_address(call.path, call.address, 30, call.now)
         body = call.json()
         if call.outage:
-            self.platform.trading.find_open(trader, body.get("position_id"))
-            raise RefusedError(400, "close_failed", "fetch failed")
+            with self.platform.kernel.attempt(trader.name, "trading", "close"):
+                self.platform.trading.find_open(trader, body.get("position_id"))
+                raise RefusedError(400, "close_failed", "fetch failed")
         position, trade = self.platform.trading.close(trader, body.get("position_id"))
         move = (trade.price - position.entry_price) / position.entry_price
         return {
@@ -177,7 +179,8 @@ class TradingFront(Front):
         def handler(call: Call) -> Answer:
             trader, body = self.trader(call), call.json()
             if call.outage and kind == "limit":
-                raise RefusedError(500, "internal_error", "fetch failed")
+                with self.platform.kernel.attempt(trader.name, "trading", kind):
+                    raise RefusedError(500, "internal_error", "fetch failed")
             return self.platform.trading.place(trader, kind, body).raw()
 
         return handler

@@ -47,7 +47,7 @@ def terms(trader: Trader, body: dict[str, Any]) -> Terms:
     if not _is_number(leverage) or leverage < 1:
         raise RefusedError(400, "invalid_leverage", "leverage must be a number >= 1")
     if size > trader.max_position_usd:
-        message = f"Max position size is ${trader.max_position_usd:g}. Upgrade tier for higher limits."
+        message = f"Max position size is ${_plain(trader.max_position_usd)}. Upgrade tier for higher limits."
         raise RefusedError(400, "position_too_large", message, max_position_usd=trader.max_position_usd)
     direction: Side = "long" if side == "long" else "short"
     return Terms(str(coin).upper(), direction, float(size), min(float(leverage), trader.max_leverage))
@@ -55,6 +55,11 @@ def terms(trader: Trader, body: dict[str, Any]) -> Terms:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _plain(value: float) -> str:
+    """A number as JavaScript writes it: a whole one without decimals."""
+    return f"{value:.15g}"
 
 
 def net_today(trader: Trader, second: int) -> float:
@@ -79,7 +84,7 @@ def check_brake(trader: Trader, second: int) -> None:
         raise RefusedError(
             403,
             "daily_loss_limit_reached",
-            f"Daily loss limit of ${limit:g} reached. Trading blocked until UTC midnight.",
+            f"Daily loss limit of ${_plain(limit)} reached. Trading blocked until UTC midnight.",
             daily_loss_limit_usd=limit,
             current_daily_loss_usd=round2(loss),
             resets_at=resets_at(second),
@@ -126,19 +131,19 @@ def change_settings(trader: Trader, body: dict[str, Any]) -> list[str]:
         if loss is not None and (not _is_number(loss) or loss <= 0):
             message = "max_daily_loss_usd must be a positive number or null to disable"
             raise RefusedError(400, "invalid_value", message)
-        changed.append("max_daily_loss_usd: " + ("disabled (no limit)" if loss is None else f"${loss:g}"))
+        changed.append("max_daily_loss_usd: " + ("disabled (no limit)" if loss is None else f"${_plain(loss)}"))
     if "max_leverage" in body:
         value = body["max_leverage"]
         if not _is_number(value) or not 1 <= value <= _HIGHEST_LEVERAGE:
             raise RefusedError(400, "invalid_value", f"max_leverage must be 1-{_HIGHEST_LEVERAGE}")
         leverage = min(float(value), _TIER_LEVERAGE.get(trader.tier, float(_HIGHEST_LEVERAGE)))
-        changed.append(f"max_leverage: {leverage:g}x")
+        changed.append(f"max_leverage: {_plain(leverage)}x")
     if "max_position_usd" in body:
         value = body["max_position_usd"]
         if not _is_number(value) or value <= 0:
             raise RefusedError(400, "invalid_value", "max_position_usd must be a positive number")
         position = min(float(value), _TIER_POSITION.get(trader.tier, 500_000.0))
-        changed.append(f"max_position_usd: ${position:g}")
+        changed.append(f"max_position_usd: ${_plain(position)}")
     if not changed:
         names = "max_daily_loss_usd, max_leverage, max_position_usd"
         raise RefusedError(400, "no_changes", f"Provide at least one of: {names}")
