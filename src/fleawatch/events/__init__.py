@@ -21,6 +21,7 @@ from fleawatch.events.base import SCHEMA_VERSION, Event, Service
 from fleawatch.events.codec import check, checked, decode, encode
 from fleawatch.events.control import (
     AlertAcknowledged,
+    AlertCleared,
     ConfigChanged,
     Delivered,
     GateChanged,
@@ -28,10 +29,13 @@ from fleawatch.events.control import (
     HaltConfirmed,
     HaltDelivered,
     HaltOrdered,
+    HaltProbed,
     LeaseGranted,
+    LimitsDeclared,
     LimitsInForce,
     Resumed,
     Silenced,
+    SilenceEnded,
 )
 from fleawatch.events.escrow import (
     EscrowCompleted,
@@ -84,15 +88,16 @@ from fleawatch.events.wallet import (
 
 __all__ = [
     "AMENDABLE", "KINDS", "SCHEMA_VERSION",
-    "AgentDeclared", "AgentError", "AgentIdentified", "AgentRetired", "AlertAcknowledged", "Amendable", "Amended", "AnyEvent", "ApiCall",
+    "AgentDeclared", "AgentError", "AgentIdentified", "AgentRetired", "AlertAcknowledged", "AlertCleared",
+    "Amendable", "Amended", "AnyEvent", "ApiCall",
     "BalanceRead", "BetSettled", "BonusGranted", "CapitalReported", "ChallengeOpened", "ChallengeSettled", "Check",
     "ClockRead", "CollateralMoved", "ConfigChanged", "DecisionCycle", "Delivered", "DepositCredited", "DomainBought",
     "EntryKind", "EscrowCompleted", "EscrowCreated", "EscrowDisputed", "EscrowFailed", "EscrowRefunded",
     "EscrowReleased", "Event", "FaucetClaimed", "FundingPaid", "GameTotal", "GameTotals", "GateChanged",
-    "HaltAcknowledged", "HaltConfirmed", "HaltDelivered", "HaltOrdered", "HealthRead", "Heartbeat", "LeaseGranted",
-    "LedgerEntry", "LedgerRead", "LimitsInForce", "MarketTick", "OrderBookSnapshot", "OrderFilled", "OrderPlaced",
+    "HaltAcknowledged", "HaltConfirmed", "HaltDelivered", "HaltOrdered", "HaltProbed", "HealthRead", "Heartbeat", "LeaseGranted",
+    "LedgerEntry", "LedgerRead", "LimitsDeclared", "LimitsInForce", "MarketTick", "OrderBookSnapshot", "OrderFilled", "OrderPlaced",
     "ParlaySettled", "PaymentMoved", "PositionClosed", "PositionMarked", "PositionOpened", "PositionsRead",
-    "ReferralIncome", "ReferralTotals", "Resumed", "SchemaSurprise", "Service", "SignalComputed", "Silenced",
+    "ReferralIncome", "ReferralTotals", "Resumed", "SchemaSurprise", "Service", "SignalComputed", "SilenceEnded", "Silenced",
     "SlowSpan", "SourceRead", "SourceUnavailable", "SpanErrors", "StrategySwitched", "Swapped", "Tick",
     "TournamentEntered", "TournamentPaid", "WithdrawalChanged",
     "check", "checked", "decode", "encode", "fact_id", "ledger_id", "merge", "reading_id",

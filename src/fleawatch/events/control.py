@@ -106,6 +106,36 @@ class Silenced(Event, frozen=True, kw_only=True):
     comment: str
 
 
+class SilenceEnded(Event, frozen=True, kw_only=True):
+    """A silence was ended before its time."""
+
+    silence_id: str
+    actor: str
+
+
+class AlertCleared(Event, frozen=True, kw_only=True):
+    """A person ended an alert that only a person may end."""
+
+    fingerprint: str
+    actor: str
+    reason: str
+
+
+class LimitsDeclared(Event, frozen=True, kw_only=True):
+    """The limits that the operator wants an agent to enforce, by name, in the units of the catalog."""
+
+    limits: dict[str, float]
+
+
+class HaltProbed(Event, frozen=True, kw_only=True):
+    """The halt path of an agent was tried without stopping it. `reason` is bounded and says why it failed."""
+
+    path: str
+    ok: bool
+    duration_s: Seconds
+    reason: str = ""
+
+
 class ConfigChanged(Event, frozen=True, kw_only=True):
     """The configuration in force changed; values of secrets are never part of it."""
 

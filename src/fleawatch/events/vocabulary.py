@@ -10,9 +10,10 @@ AnyEvent = (
     agent.AgentDeclared | agent.AgentError | agent.AgentIdentified | agent.AgentRetired | agent.ApiCall | agent.ClockRead | agent.DecisionCycle
     | agent.HealthRead | agent.Heartbeat | agent.SignalComputed | agent.SlowSpan | agent.SpanErrors | agent.StrategySwitched
     | amend.Amended
-    | control.AlertAcknowledged | control.ConfigChanged | control.Delivered | control.GateChanged
+    | control.AlertAcknowledged | control.AlertCleared | control.ConfigChanged | control.Delivered | control.GateChanged
     | control.HaltAcknowledged | control.HaltConfirmed | control.HaltDelivered | control.HaltOrdered
-    | control.LeaseGranted | control.LimitsInForce | control.Resumed | control.Silenced
+    | control.HaltProbed | control.LeaseGranted | control.LimitsDeclared | control.LimitsInForce | control.Resumed
+    | control.SilenceEnded | control.Silenced
     | escrow.EscrowCompleted | escrow.EscrowCreated | escrow.EscrowDisputed | escrow.EscrowFailed
     | escrow.EscrowRefunded | escrow.EscrowReleased
     | play.BetSettled | play.ChallengeOpened | play.ChallengeSettled | play.GameTotals | play.ParlaySettled

@@ -5,30 +5,32 @@ They stand here so that the belt has its final shape: what calls `step` today wi
 
 from __future__ import annotations
 
-from fleawatch.catalog.spec import Alert
 from fleawatch.events import Event
-from fleawatch.flow.outputs import Output
-from fleawatch.flow.policy import Verdict
+from fleawatch.flow.outputs import AlertChange, Delivery, Output
+from fleawatch.flow.policy import Policy
 from fleawatch.flow.state import FleetState
-
-_NOTHING: tuple[Output, ...] = ()
-
-
-def evaluate(_: FleetState, __: Event, alerts: tuple[Alert, ...]) -> tuple[Verdict, ...]:
-    """Verdicts of the alerts in force; `Policy` sees to it that there are none."""
-    return tuple(Verdict(alert.name, "", "unknown", "not_evaluated") for alert in alerts)
+from fleawatch.flow.verdict import Verdict
 
 
-def advance(state: FleetState, _: tuple[Verdict, ...], __: float) -> tuple[FleetState, tuple[Output, ...]]:
-    """Alert states that changed."""
-    return state, _NOTHING
+def evaluate(_: FleetState, __: Event, ___: Policy) -> tuple[Verdict, ...]:
+    """Verdicts of the alerts in force."""
+    return ()
 
 
-def route(state: FleetState, changes: tuple[Output, ...]) -> tuple[FleetState, tuple[Output, ...]]:
+def advance(
+    state: FleetState, _: tuple[Verdict, ...], __: Event, ___: Policy
+) -> tuple[FleetState, tuple[AlertChange, ...]]:
+    """Alerts whose state changed."""
+    return state, ()
+
+
+def route(
+    state: FleetState, _: Event, __: tuple[AlertChange, ...], ___: Policy
+) -> tuple[FleetState, tuple[Delivery, ...]]:
     """Who hears of the changes."""
-    return state, changes
+    return state, ()
 
 
-def halt(_: FleetState, changes: tuple[Output, ...]) -> tuple[Output, ...]:
+def halt(_: FleetState, __: Event, ___: tuple[AlertChange, ...], ____: Policy) -> tuple[Output, ...]:
     """Which agents the changes stop."""
-    return changes
+    return ()

@@ -5,9 +5,11 @@ The shell commits them in the same transaction as the fact that caused them, as 
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 import msgspec
+
+from fleawatch.catalog.spec import Action, Severity
 
 Level = Literal["info", "warning", "error", "critical"]
 
@@ -34,10 +36,77 @@ class Notice(Output, frozen=True, kw_only=True):
     fields: dict[str, str | float | int | bool | None] = msgspec.field(default_factory=dict)
 
 
-AnyOutput = Notice
+class AlertChange(Output, frozen=True, kw_only=True):
+    """An alert began or ended to fire, or changed its severity while it fired.
+
+    Attributes:
+        alert: its name in the catalog.
+        fingerprint: the same for the same alert and labels for ever: 16 hex digits.
+        change: `fired`, `severity_changed` or `resolved`.
+        severity: the one it has now; on `resolved` the last one.
+        labels: `alertname`, `pf_family`, `pf_scope`, `agent_id` and `strategy` for alerts about an agent, and those of
+            the series it is about.
+        reason: bounded name of why it changed (`held`, `cleared`, `manual`, `agent_retired` ...).
+        value: what was compared, in the unit of the metric; None for conditions without a number.
+        started_at: when the condition first held in this run.
+        action: what it does beside telling people.
+    """
+
+    alert: str
+    fingerprint: str
+    change: Literal["fired", "severity_changed", "resolved"]
+    severity: Severity
+    labels: dict[str, str]
+    reason: str
+    summary: str
+    description: str
+    started_at: float
+    value: float | None = None
+    action: Action = "none"
+
+
+class AlertNote(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert as a notification tells it. `ended_at` is None while it fires."""
+
+    alert: str
+    fingerprint: str
+    severity: Severity
+    labels: dict[str, str]
+    summary: str
+    description: str
+    started_at: float
+    value: float | None = None
+    ended_at: float | None = None
+    acknowledged_by: str = ""
+
+
+class Delivery(Output, frozen=True, kw_only=True):
+    """A notification on one channel. `agent_id` is empty when it is about several agents or the fleet.
+
+    Attributes:
+        channel: name of a configured channel.
+        kind: why it is sent.
+        group: the same for all notifications of one incident: channels thread and resolve by it.
+        severity: the highest of its alerts.
+        title: one line of plain text; channels escape it.
+        reason: bounded name of the routing decision.
+        text: plain text of a summary or a canary; empty where the alerts say it all.
+    """
+
+    channel: str
+    kind: Literal["alert", "repeat", "resolved", "escalation", "digest", "summary", "canary", "watchdog"]
+    group: str
+    severity: Severity
+    title: str
+    reason: str
+    alerts: tuple[AlertNote, ...] = ()
+    text: str = ""
+
+
+AnyOutput: TypeAlias = Notice | AlertChange | Delivery
 """Every kind of output, as one tagged union."""
 
-_decoder: Final = msgspec.json.Decoder(AnyOutput)
+_decoder: Final[msgspec.json.Decoder[AnyOutput]] = msgspec.json.Decoder(AnyOutput)
 
 
 def encode_output(output: Output) -> bytes:

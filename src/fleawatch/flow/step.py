@@ -28,14 +28,14 @@ def empty_fleet() -> FleetState:
 def step(state: FleetState, event: Event, policy: Policy) -> tuple[FleetState, tuple[Output, ...]]:
     """Advance the fleet by one fact.
 
-    `state` is changed in place by `fold`, its only owner, and returned. Outputs are in the order in which they are to
+    `state` is changed in place, each part by the one stage that owns it, and returned. Outputs are in the order in which they are to
     be acted on.
     """
     state = fold(state, event)
-    verdicts = evaluate(state, event, policy.alerts)
-    state, changes = advance(state, verdicts, event.at)
-    state, deliveries = route(state, changes)
-    return state, (*project(state, event), *changes, *deliveries, *halt(state, changes))
+    verdicts = evaluate(state, event, policy)
+    state, changes = advance(state, verdicts, event, policy)
+    state, deliveries = route(state, event, changes, policy)
+    return state, (*project(state, event), *changes, *deliveries, *halt(state, event, changes, policy))
 
 
 def run(state: FleetState, events: Iterable[Event], policy: Policy) -> tuple[FleetState, list[Output]]:

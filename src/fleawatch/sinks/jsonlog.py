@@ -12,7 +12,8 @@ from typing import Final, Protocol
 import msgspec
 
 from fleawatch.catalog.logs import COMMON_FIELDS, RESERVED_FIELDS
-from fleawatch.flow.outputs import AnyOutput
+from fleawatch.catalog.spec import Severity
+from fleawatch.flow.outputs import AnyOutput, Delivery, Level, Notice
 from fleawatch.sinks.scrub import Plain, scrub, scrub_fields
 from fleawatch.units import iso
 
@@ -21,6 +22,33 @@ _OTHER_LINE_ENDS: Final = str.maketrans({"\x85": "\\u0085", "\u2028": "\\u2028",
 """What JSON leaves as it is and some readers take for the end of a line."""
 
 _encode: Final = msgspec.json.Encoder().encode
+
+
+_LEVELS: Final[dict[Severity, Level]] = {"critical": "critical", "warning": "warning", "info": "info", "none": "info"}
+
+
+def _told(output: AnyOutput) -> Notice | None:
+    """What a line says of an output; None for what is no news beside the alert it carries."""
+    if isinstance(output, Notice):
+        return output
+    if isinstance(output, Delivery):
+        return None
+    fields: dict[str, str | float | int | bool | None] = {
+        "alertname": output.alert,
+        "severity": output.severity,
+        "fingerprint": output.fingerprint,
+        "reason": output.reason,
+        "value": output.value,
+    }
+    return Notice(
+        key=output.key,
+        agent_id=output.agent_id,
+        at=output.at,
+        event="alert_resolved" if output.change == "resolved" else "alert_fired",
+        level="info" if output.change == "resolved" else _LEVELS[output.severity],
+        message=output.summary,
+        fields=fields,
+    )
 
 
 class Writable(Protocol):
@@ -44,17 +72,20 @@ class JsonLog:
         self._logger = logger
 
     def emit(self, output: AnyOutput) -> None:
+        told = _told(output)
+        if told is None:
+            return
         line: dict[str, Plain] = {
             "timestamp": iso(output.at),
-            "level": output.level,
+            "level": told.level,
             "logger": self._logger,
-            "message": scrub(output.message),
+            "message": scrub(told.message),
             "service": self._service,
-            "event": output.event,
+            "event": told.event,
             "agent_id": scrub(output.agent_id),
             "key": scrub(output.key),
         }
-        for name, value in scrub_fields(output.fields).items():
+        for name, value in scrub_fields(told.fields).items():
             line[f"field.{name}" if name in _TAKEN or name in line else name] = value
         # One write, so that lines of several threads do not mix. JSON escapes line feeds; NaN and infinity become null.
         self._stream.write(_encode(line).decode().translate(_OTHER_LINE_ENDS) + "\n")
