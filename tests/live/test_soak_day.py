@@ -1,4 +1,8 @@
-"""A long run with everything that goes wrong: a simulated day at speed, equal to the books at the end, within bounds."""
+"""A long run with everything that goes wrong: simulated hours at speed, equal to the books at the end, within bounds.
+
+Eight hours take as many minutes; `FLEAWATCH_SOAK_HOURS=24` makes it a day. Faster is not better: time-outs, restarts and a
+busy machine last real seconds, each of which is a minute in which the platform's lists move on.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +21,12 @@ from fleawatch.sandbox.faults import KINDS, SERVICES
 from fleawatch.service.report import digest
 from fleawatch.store import FILE_NAME, SqliteStore
 
-DAY_S = 86_400.0
-SPEED = 120.0
-FAULT_S = 400.0
+RUN_S = 3_600.0 * float(os.environ.get("FLEAWATCH_SOAK_HOURS", "8"))
+SPEED = 60.0
+FAULT_S = 240.0
 """With the time-outs below, an outage that the platform's lists outlast: the busiest agent closes its last 50 positions in
 twenty simulated minutes, and what has fallen off that list can be read by nobody."""
-OVERRIDES = {"collect.timeout_s": 2, "store.keep_readings_hours": 4}
+OVERRIDES = {"collect.timeout_s": 2, "store.keep_readings_hours": 2}
 COLLECTORS = {"casino", "bets", "escrow", "trading", "wallet", "domains", "probe"}
 MEBIBYTE = 1 << 20
 
@@ -31,8 +35,8 @@ def fault_plan(seed):
     """Every kind of fault at every service that is read, once, in seeded order: (after, service, kind), in seconds."""
     pairs = [(service, kind) for service in SERVICES if service != "gateway" for kind in KINDS]
     random.Random(seed).shuffle(pairs)
-    slot = 0.9 * DAY_S / len(pairs)
-    return [(0.05 * DAY_S + place * slot, service, kind) for place, (service, kind) in enumerate(pairs)]
+    slot = 0.9 * RUN_S / len(pairs)
+    return [(0.05 * RUN_S + place * slot, service, kind) for place, (service, kind) in enumerate(pairs)]
 
 
 def order(control, after, service, kind):
@@ -55,7 +59,7 @@ async def weigh(weights):
 
 
 @pytest.mark.soak
-def test_a_day_with_faults_ends_equal_to_the_books(tmp_path):
+def test_hours_with_faults_end_equal_to_the_books(tmp_path):
     """Thirty agents, every fault at every service, two restarts, readings forgotten every hour: all numbers are equal.
 
     No number differs from the books, no fact was refused, no history was missed, a replay ends as live did, and memory
@@ -64,7 +68,7 @@ def test_a_day_with_faults_ends_equal_to_the_books(tmp_path):
     lives, weights = [], []
 
     async def run():
-        async with simulated_fleet(tmp_path, agents=30, speed=SPEED, seconds=DAY_S / SPEED) as simulator:
+        async with simulated_fleet(tmp_path, agents=30, speed=SPEED, seconds=RUN_S / SPEED) as simulator:
             for fault in fault_plan(7):
                 await asyncio.to_thread(order, simulator.ready["control"], *fault)
             weighing = asyncio.create_task(weigh(weights))
@@ -73,12 +77,16 @@ def test_a_day_with_faults_ends_equal_to_the_books(tmp_path):
                 async with watching(tmp_path, simulator, OVERRIDES) as (service, _):
                     lives.append(service)
                     if part is not None:
-                        await asyncio.sleep(part * DAY_S / SPEED)
+                        await asyncio.sleep(part * RUN_S / SPEED)
                         continue
                     await ended
                     weighing.cancel()
                     await asyncio.gather(weighing, return_exceptions=True)
-                    await settled(service, simulator, tmp_path / "books.sqlite", within_s=120.0)
+                    try:
+                        await settled(service, simulator, tmp_path / "books.sqlite", within_s=120.0)
+                    except AssertionError as error:
+                        error.add_note(f"rows fell off the platform's lists unread: {history_gaps(tmp_path / 'state')}")
+                        raise
 
     asyncio.run(run())
 
@@ -101,4 +109,4 @@ def history_gaps(directory):
     store = SqliteStore(directory / FILE_NAME, mode="reader")
     facts = store.facts(kinds=["schema_surprise"], limit=100_000)
     store.close()
-    return [(event.agent_id, event.field) for _, event in facts if event.field == "history_gap"]
+    return [(event.agent_id, event.endpoint, event.at) for _, event in facts if event.field == "history_gap"]
