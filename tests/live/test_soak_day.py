@@ -99,7 +99,7 @@ def test_hours_with_faults_end_equal_to_the_books(tmp_path):
     replayed = replayed_state(tmp_path / "state", progress=False)
     assert digest(replayed.state) == digest(state)
     assert replayed.last == lives[-1].monitor.seq
-    assert replayed.begun_after > 0.5 * replayed.last
+    assert replayed.begun_after > 0.25 * replayed.last
     quarter = len(weights) // 4
     print(f"MiB held: {[weight // MEBIBYTE for weight in weights[::30]]}")
     assert max(weights) - weights[0] < 256 * MEBIBYTE
