@@ -132,16 +132,25 @@ class Monitor:
             [Tick(fact_id=fact_id("monitor", "tick", f"{now:.3f}"), agent_id="", at=now, seen_at=now, source="monitor")]
         )
 
-    async def save(self) -> None:
-        """Write a snapshot of the state as of the last commit."""
-        await self._whole(self._save())
+    async def save(self, *, keep_every_s: float | None = None) -> None:
+        """Write a snapshot of the state as of the last commit.
 
-    async def _save(self) -> None:
+        With `keep_every_s` it is also kept as a state with which a replay can begin, when the last such is that old.
+        """
+        await self._whole(self._save(keep_every_s))
+
+    async def _save(self, keep_every_s: float | None) -> None:
         async with self._booking:
             if self._store is None or self._ahead:
                 return
+            keep_at = None if keep_every_s is None else await self._due(keep_every_s)
             snapshot = Snapshot(self.seq, freeze(self.state))
-            await self._retried(lambda: self.store.save(snapshot))
+            await self._retried(lambda: self.store.save(snapshot, keep_at=keep_at))
+
+    async def _due(self, every_s: float) -> float | None:
+        """Now, when no snapshot was kept for so long (or the last one is of a time to come); else None."""
+        kept, now = await self._retried(self.store.kept), self.clock.now()
+        return None if kept and 0 <= now - kept[-1].at < every_s else now
 
     def give_up_waiting(self) -> None:
         """From now on a store that fails is not waited for: the service is ending."""

@@ -198,3 +198,22 @@ def test_the_end_does_not_wait_for_a_store_that_fails():
         return saved, isinstance(booking.exception(), StoreError)
 
     assert asyncio.run(run()) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("moves", "kept"), [((50.0, 49.0), [0.0]), ((50.0, 50.0), [0.0, 100.0]), ((-500.0, 50.0), [0.0, -500.0])]
+)
+def test_a_state_is_kept_when_the_last_one_is_old_enough(moves, kept):
+    """States are kept the spacing apart, and at once when the last one is of a time to come; each save replaces the snapshot."""
+
+    async def work(monitor):
+        await monitor.book([declared()])
+        await monitor.save(keep_every_s=100.0)
+        for number, seconds in enumerate(moves):
+            monitor.clock = ManualClock(monitor.clock.now() + seconds)
+            await monitor.book([row(number, "10", str(10 * (number + 1)))])
+            await monitor.save(keep_every_s=100.0)
+        await monitor.save()
+        return [one.at - AT for one in monitor.store.kept()], monitor.store.snapshot().seq
+
+    assert with_monitor(MemoryStore(), work) == (kept, 3)
