@@ -1,9 +1,6 @@
 """What the state says, metric by metric."""
 
-import importlib
-import sys
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -21,10 +18,9 @@ from fleawatch.events import (
 )
 from fleawatch.flow.samples import OF_PROCESS, READERS, UNBUILT, readers_of, samples
 from fleawatch.flow.snapshot import freeze, thaw
+from fleawatch.testing import exposition_facts as facts
 from fleawatch.units import HOUR, WINDOWS
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "sinks"))
-facts = importlib.import_module("exposition_facts")
 START, END = facts.START, facts.END
 MONITOR = readers_of(CATALOG, "monitor")
 

@@ -3,7 +3,6 @@
 from itertools import groupby
 
 import pytest
-from exposition_facts import END, START, Ledger, balance, declared, everything, fact, folded, parsed, read, value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +14,19 @@ from fleawatch.flow.tally import Distribution
 from fleawatch.sinks import prometheus
 from fleawatch.sinks.prometheus import Exposition
 from fleawatch.sinks.wire import Family, escaped, fill, histogram_template
+from fleawatch.testing.exposition_facts import (
+    END,
+    START,
+    Ledger,
+    balance,
+    declared,
+    everything,
+    fact,
+    folded,
+    parsed,
+    read,
+    value,
+)
 
 SCHEMES = frozenset({"prometheus", "grafana", "monitoring"})
 
@@ -101,7 +113,7 @@ class TestValues:
         one.render(state, START)
         folded(fact(AgentRetired, START, "a-2"), state=state)
         assert b"a-2" not in one.render(state, START)
-        assert set(one._kept) == {"a-1"}
+        assert set(one._memories) == {name for roster in one._rosters for name in roster.names} == {"a-1"}
 
     def test_another_agent_of_the_same_name_is_another_agent(self):
         """An agent that was retired and declared anew between two scrapes has nothing of its predecessor."""
