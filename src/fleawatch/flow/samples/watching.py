@@ -15,12 +15,12 @@ from fleawatch.flow.tally import Labels
 
 def source_success(view: AgentView) -> Mapping[Labels, Value]:
     """Unix time of the last complete reading by collector, however old."""
-    return {collector_label(name): status.read_at for name, status in view.agent.sources.items()}
+    return dict(zip(view.collectors(), [status.read_at for status in view.agent.sources.values()], strict=True))
 
 
 def source_up(view: AgentView) -> Mapping[Labels, Value]:
     """1 when the last reading succeeded, by collector."""
-    return {collector_label(name): int(not status.reason) for name, status in view.agent.sources.items()}
+    return dict(zip(view.collectors(), [int(not status.reason) for status in view.agent.sources.values()], strict=True))
 
 
 def key_accepted(view: AgentView) -> Mapping[Labels, Value]:
