@@ -7,7 +7,7 @@ end; everything else is put end to end agent after agent. Neither looks at a sin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, repeat
 from typing import NamedTuple
 
@@ -53,6 +53,17 @@ class Listing(NamedTuple):
     values: list[Value]
 
 
+class _Told:
+    """What was last said of a metric, and how it was written if that was the same the time before."""
+
+    __slots__ = ("starts", "text", "values")
+
+    def __init__(self, starts: list[bytes], values: list[Value]) -> None:
+        self.starts = starts
+        self.values = values
+        self.text: bytes | None = None
+
+
 class Roster:
     """Some agents in a fixed order, and how what is said about them begins; kept while they are the same agents.
 
@@ -61,13 +72,27 @@ class Roster:
         ids: the same, escaped.
     """
 
-    __slots__ = ("_listed", "_starts", "ids", "names")
+    __slots__ = ("_listed", "_starts", "_told", "ids", "names")
 
     def __init__(self, names: list[str]) -> None:
         self.names = names
         self.ids = [escaped(name) for name in names]
         self._starts: dict[tuple[bytes, ...], list[bytes]] = {}
+        self._told: dict[str, _Told] = {}
         self._listed: dict[str, tuple[list[int], list[Labels], list[bytes]]] = {}
+
+    def told(self, name: str, starts: list[bytes], values: list[Value], write: Callable[[], bytes]) -> bytes:
+        """The lines of a metric: those of the scrape before where nothing about them has changed, else as `write` makes them.
+
+        A text is kept once it came twice, so that what changes all the time takes no memory.
+        """
+        kept = self._told.get(name)
+        if kept is None or kept.starts is not starts or kept.values != values:
+            self._told[name] = _Told(starts, values)
+            return write()
+        if kept.text is None:
+            kept.text = write()
+        return kept.text
 
     def starts(self, tails: tuple[bytes, ...]) -> list[bytes]:
         """Every id with the first tail behind it, then with the second, and so on."""

@@ -52,9 +52,11 @@ class Pages:
         labels, values, beside = columns
         tails = tuple(map(ends.__getitem__, labels))
         if self._families[name].labels[1:] in _SHARED:
-            pieces.append(joined(ends.head, roster.starts(tails), values))
+            starts = roster.starts(tails)
+            pieces.append(roster.told(name, starts, values, lambda: joined(ends.head, starts, values)))
         else:
-            pieces.append(joined(ends.head, roster.ids * len(tails), values, tails))
+            ids = roster.ids
+            pieces.append(roster.told(name, ids, values, lambda: joined(ends.head, ids * len(tails), values, tails)))
         pieces += [joined(ends.head, (agent + ends[label],), (value,)) for label, agent, value in beside]
         for one in self._derived.get(name, ()):
             self._derive(one, chain(_column_by_column(columns, roster), _one_by_one(beside)), at)
@@ -65,7 +67,8 @@ class Pages:
         if not self._families[name].by_agent:
             self.singles(name, dict(zip(listing.labels, listing.values, strict=True)))
             return
-        self._pieces[name].append(joined(ends.head, roster.listed(ends, listing), listing.values))
+        starts, values = roster.listed(ends, listing), listing.values
+        self._pieces[name].append(roster.told(name, starts, values, lambda: joined(ends.head, starts, values)))
         for one in self._derived.get(name, ()):
             agents = chain.from_iterable(map(repeat, roster.ids, listing.counts))
             self._derive(one, _one_by_one(zip(listing.labels, agents, listing.values, strict=True)), at)

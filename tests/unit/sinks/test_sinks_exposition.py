@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleawatch.catalog.fleet import CATALOG
-from fleawatch.events import AgentRetired, ApiCall, HealthRead, SchemaSurprise, StrategySwitched
+from fleawatch.events import AgentRetired, ApiCall, HealthRead, SchemaSurprise, SourceUnavailable, StrategySwitched
 from fleawatch.events.agent import Check
 from fleawatch.flow.samples import readers_of, samples
 from fleawatch.flow.tally import Distribution
@@ -122,6 +122,16 @@ class TestValues:
         anew = folded(declared(strategy="carry"), *list(_played("a-1"))[1:])
         assert parsed(one.render(anew, START)) == expected(anew, START)
 
+    @given(st.lists(st.sampled_from(["bet", "read", "fail", "switch", "newcomer", "nothing"]), max_size=6))
+    @settings(max_examples=40, deadline=None)
+    def test_what_is_kept_changes_no_body(self, happenings):
+        """Whatever happened between scrapes, and however often nothing did, a body is that of a fresh exposition."""
+        one, state, ledger = exposition(), folded(*_played("a-1"), *_played("a-2")), Ledger("a-1")
+        for number, what in enumerate(["nothing", "nothing", *happenings, "nothing"]):
+            at = START + number
+            folded(*_happened(what, at, ledger), state=state)
+            assert one.render(state, at) == exposition().render(state, at)
+
     def test_an_empty_fleet_is_a_valid_body(self):
         """Before the first fact there are the fleet's own counters, and in OpenMetrics the end."""
         assert value(exposition().render(folded(), START), "pf_facts_late_total") == 0
@@ -131,6 +141,19 @@ class TestValues:
         """A scrape can be repeated: the same state at the same time gives the same body."""
         one = exposition()
         assert one.render(full, END) == one.render(full, END) == exposition().render(full, END)
+
+
+def _happened(what, at, ledger):
+    """Facts of one of the things that can happen between two scrapes."""
+    if what == "bet":
+        return [ledger.row(at, "deposit", "1"), *ledger.end(at)]
+    if what == "read":
+        return [read(at, "a-2")]
+    if what == "fail":
+        return [fact(SourceUnavailable, at, "a-2", collector="casino", reason="timeout", duration_s=1)]
+    if what == "switch":
+        return [fact(StrategySwitched, at, "a-1", before="kelly", after=f"s{at:.0f}")]
+    return _played(f"a-{at:.0f}") if what == "newcomer" else []
 
 
 def _played(name):
