@@ -192,6 +192,10 @@ pf_facts_duplicate_total 0
 # HELP pf_facts_late_total Facts older than the last closed grid point.
 # TYPE pf_facts_late_total counter
 pf_facts_late_total 0
+# HELP pf_facts_refused_total Facts that were refused at the door.
+# TYPE pf_facts_refused_total counter
+pf_facts_refused_total{reason="bad_number"} 0
+pf_facts_refused_total{reason="newer_version"} 0
 # HELP pf_facts_total Facts that were taken in.
 # TYPE pf_facts_total counter
 pf_facts_total{kind="agent_declared"} 1
@@ -460,6 +464,10 @@ pf_facts_duplicate_total 0
 # HELP pf_facts_late Facts older than the last closed grid point.
 # TYPE pf_facts_late counter
 pf_facts_late_total 0
+# HELP pf_facts_refused Facts that were refused at the door.
+# TYPE pf_facts_refused counter
+pf_facts_refused_total{reason="bad_number"} 0
+pf_facts_refused_total{reason="newer_version"} 0
 # HELP pf_facts Facts that were taken in.
 # TYPE pf_facts counter
 pf_facts_total{kind="agent_declared"} 1

@@ -30,7 +30,7 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 def freeze(state: FleetState) -> dict[str, bytes]:
     """Every part of the state, encoded, by agent id; the fleet's own part and the shape of it all under `FLEET`."""
     bodies = {agent_id: _encode(agent) for agent_id, agent in state.agents.items()}
-    bodies[FLEET] = _encode((_HELD, msgspec.structs.replace(state, agents={}, happened=[], repeated=0)))
+    bodies[FLEET] = _encode((_HELD, msgspec.structs.replace(state, agents={}, happened=[], repeated=0, refused={})))
     return bodies
 
 

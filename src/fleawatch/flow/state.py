@@ -230,6 +230,7 @@ class FleetState(msgspec.Struct):
         flows: external flows since the last Tick; `external_flows` those before it.
         known_pnl: trading and casino P&L of all agents since they were first known.
         repeated: facts that the shell left out since its start because they were recorded; not part of a snapshot.
+        refused: facts that the shell refused since its start, by reason; not part of a snapshot.
         happened: what the last fact brought to light; not part of a snapshot.
     """
 
@@ -251,4 +252,5 @@ class FleetState(msgspec.Struct):
     external_flows: float = 0.0
     known_pnl: float = 0.0
     repeated: int = 0
+    refused: dict[str, int] = msgspec.field(default_factory=dict)
     happened: list[Happening] = msgspec.field(default_factory=list)

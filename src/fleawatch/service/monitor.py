@@ -41,7 +41,6 @@ class Monitor:
         store_error: why the store cannot commit now, empty while it can.
         failing_since: since when, by the clock; None while it can.
         seq: number of the last recorded fact.
-        refused: facts refused at the door since the start.
     """
 
     def __init__(self, open_store: Callable[[], Store], clock: Clock, policy: Policy | None = None) -> None:
@@ -53,7 +52,6 @@ class Monitor:
         self.store_error = ""
         self.failing_since: float | None = None
         self.seq = 0
-        self.refused = 0
         self._booking = asyncio.Lock()
         self._ending = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
@@ -70,6 +68,11 @@ class Monitor:
         if self._store is None:
             raise RuntimeError("the store was not open; call recover() first")
         return self._store
+
+    @property
+    def refused(self) -> int:
+        """Facts refused at the door since the start."""
+        return sum(self.state.refused.values())
 
     async def recover(self) -> int:
         """Open the store and come back to the state of its last fact; how many facts were folded after the snapshot.
@@ -185,7 +188,8 @@ class Monitor:
         problems = check(event)
         if not problems:
             return True
-        self.refused += 1
+        reason = "newer_version" if any(problem.where == "v" for problem in problems) else "bad_number"
+        self.state.refused[reason] = self.state.refused.get(reason, 0) + 1
         log.warning("%s", BadEvent(f"fact {event.fact_id} was refused", problems))
         return False
 

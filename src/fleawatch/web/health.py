@@ -81,6 +81,12 @@ class Health:
         yield Check("store", "down" if monitor.store_error else "ok", monitor.store_error or None, now)
         problems = "; ".join(map(str, self._watched.readiness()))
         yield Check("readiness", "degraded" if problems else "ok", problems or None, now)
+        refused = None
+        if monitor.refused:
+            refused = (
+                f"{monitor.refused} facts were refused since the start, what they told is missing; the log names them"
+            )
+        yield Check("intake", "degraded" if refused else "ok", refused, now)
         ticked = monitor.state.at
         if not ticked:
             yield Check("time", "degraded", "no tick yet", Number(None, None, "monitor", "unknown", "no tick yet"))

@@ -1,13 +1,11 @@
 """What the state says, metric by metric."""
 
-import importlib
-import sys
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
 from fleawatch.catalog.fleet import CATALOG
+from fleawatch.catalog.labels import COMPONENT, FIELD, STRATEGY
 from fleawatch.events import (
     AgentRetired,
     BetSettled,
@@ -21,10 +19,10 @@ from fleawatch.events import (
 )
 from fleawatch.flow.samples import OF_PROCESS, READERS, UNBUILT, readers_of, samples
 from fleawatch.flow.snapshot import freeze, thaw
+from fleawatch.flow.words import word
+from fleawatch.testing import exposition_facts as facts
 from fleawatch.units import HOUR, WINDOWS
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "sinks"))
-facts = importlib.import_module("exposition_facts")
 START, END = facts.START, facts.END
 MONITOR = readers_of(CATALOG, "monitor")
 
@@ -371,3 +369,19 @@ class TestKeys:
         assert said(state, START + 30)[key] == 0
         facts.folded(facts.read(START + 45), state=state)
         assert said(state, START + 45)[key] == 1
+
+
+class TestOverflow:
+    def test_a_label_of_one_metric_names_it(self):
+        """An overflow is counted once under its label; the metric is named where no other carries the label."""
+        one, two = playing(), "a text that is no label"
+        agent = one.agents["a-1"]
+        for label in (STRATEGY, STRATEGY, COMPONENT):
+            assert word(agent, label, two) == "other"
+        assert word(one, FIELD, two) == "other"
+        found = {labels: count for (name, labels), count in said(one, END).items() if name == "pf_label_overflow_total"}
+        assert found == {
+            ("other", "strategy"): 2,
+            ("pf_agent_errors_total", "component"): 1,
+            ("pf_response_schema_errors_total", "field"): 1,
+        }

@@ -59,7 +59,7 @@ def test_all_is_well(asked, book, tick):
     """With fresh sources, clean books and a young tick the service is ok."""
     answer = asked([*book().known(), tick()], "/health?strict=1")
     assert (answer.status, answer.json()["status"]) == (200, "ok")
-    assert set(checks(answer)) == {"process", "store", "readiness", "time", "source:casino", "conservation"}
+    assert set(checks(answer)) == {"process", "store", "readiness", "intake", "time", "source:casino", "conservation"}
 
 
 def test_an_outage_of_the_platform_is_degraded(asked, book, tick):
@@ -95,6 +95,20 @@ def test_a_store_that_fails_is_down(asked, book, tick):
     answer = asked([*book().known(), tick()], "/health", prepare=full)
     assert answer.json()["status"] == "down"
     assert checks(answer)["store"] == ("down", "the disk is full")
+
+
+def test_a_refused_fact_degrades(asked, book, tick):
+    """What a refused fact would have told is missing, so that something is not as it should be."""
+
+    def refused(watched):
+        watched.monitor.state.refused["bad_number"] = 2
+
+    answer = asked([*book().known(), tick()], "/health", prepare=refused)
+    assert answer.json()["status"] == "degraded"
+    assert checks(answer)["intake"] == (
+        "degraded",
+        "2 facts were refused since the start, what they told is missing; the log names them",
+    )
 
 
 def test_metrics_need_no_store(asked, book):

@@ -80,6 +80,6 @@ def _unrealized(agent: AgentState, own: str, found: dict[Labels, Value]) -> None
 READERS = (
     Keyed(words.PNL, pnl),
     Keyed(words.POSITIONS, positions),
-    fixed(words.FEE_DRAG, fee_drag),
-    Fixed(words.PNL_SINCE, (("trading",),), since),
+    fixed(words.FEE_DRAG, read=fee_drag),
+    Fixed(((words.PNL_SINCE, (("trading",),)),), since),
 )
