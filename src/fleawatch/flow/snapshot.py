@@ -38,4 +38,15 @@ def thaw(bodies: Mapping[str, bytes]) -> FleetState:
         state.agents = {name: _agent.decode(body) for name, body in sorted(bodies.items()) if name != FLEET}
     except (KeyError, msgspec.DecodeError) as error:
         raise ValueError(f"the snapshot was of another shape: {error}") from None
+    _complete(state)
     return state
+
+
+def _complete(state: FleetState) -> None:
+    """Say what earlier releases left unsaid; fields that they did not have are as in a new state."""
+    for escrow_id in state.in_transit:
+        state.in_transit_since.setdefault(escrow_id, state.at)
+    for agent in state.agents.values():
+        control = agent.control
+        if not control.epoch and control.lease_until is None and control.limits is None:
+            control.epoch = None

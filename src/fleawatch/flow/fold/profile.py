@@ -70,6 +70,8 @@ def _drop_parts(agent: AgentState, event: AgentDeclared) -> None:
     kept = {part for name in event.collectors for part in COLLECTED.get(name, ())}
     for collector in agent.profile.collectors:
         for part in COLLECTED.get(collector, ()):
+            if part not in kept:
+                agent.since.pop(part, None)
             if part not in kept and part in agent.parts:
                 transfer(agent, part, -agent.parts[part])
                 del agent.parts[part]
