@@ -43,7 +43,7 @@ def agent_document(agent: AgentState, at: float, max_age_s: float) -> Document:
             "by_market": earnings.markets(standings),
             "by_asset": earnings.attribution(standings, "asset"),
             "by_hour": earnings.attribution(standings, "hour"),
-            "known_since_at": agent.pnl_since,
+            "known_since": {f"{service}_at": since for service, since in sorted(agent.pnl_since.items())},
         },
         "fees": earnings.fees(standings),
         "positions": holdings.positions(standings),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from fleawatch.events import LedgerEntry
-from fleawatch.flow.fold.equity import transfer
+from fleawatch.flow.fold.equity import settle, transfer
 from fleawatch.flow.fold.transit import payment
 from fleawatch.flow.state import AgentState, FleetState, Happening
 from fleawatch.risk.conservation import TOLERANCE
@@ -34,6 +34,10 @@ def flow(fleet: FleetState, agent: AgentState, row: LedgerEntry, amount: float, 
     fee = -_fee_returned(agent, row, amount) if row.entry == "withdrawal_refund" else float(row.fee)
     moved = amount + fee
     transfer(agent, "casino", moved, shown=True)
+    if fee < 0:
+        # The fee was lost before the money left, so it is won back after the money returned: then NAV is as it was.
+        agent.parts["casino"] = float(row.balance_after) + fee + agent.casino.in_flight
+        settle(fleet, agent, at, read="casino")
     if fee:
         agent.income["fees"] = agent.income.get("fees", 0.0) - fee
     if row.entry == "withdrawal":

@@ -195,18 +195,24 @@ def deposited(fleet: FleetState, agent: AgentState, event: DepositCredited, at: 
 def withdrawn(fleet: FleetState, agent: AgentState, event: WithdrawalChanged, at: float) -> None:
     """A withdrawal, reported by the agent itself, leaves when it is asked for and returns when it fails.
 
-    The fee is P&L: it goes with the money, and comes back with it.
+    The fee is P&L: it is lost before the money leaves, and comes back after it.
     """
     if not agent.self_reported or event.status not in {"pending", "failed"}:
         return
-    sign = -1.0 if event.status == "pending" else 1.0
-    fee = sign * float(event.fee_usd)
-    agent.income["fees"] = agent.income.get("fees", 0.0) + fee
-    reported_move(agent, event.at, fee)
-    amount = float(event.amount_usd)
-    if sign > 0:
+    amount, fee = float(event.amount_usd), float(event.fee_usd)
+    if event.status == "pending":
+        _self_fee(agent, event, -fee)
+        _self_flow(fleet, agent, event, -amount, "withdrawal", at)
+    else:
         agent.withdrawals -= amount
-    _self_flow(fleet, agent, event, sign * amount, "withdrawal" if sign < 0 else "", at)
+        _self_flow(fleet, agent, event, amount, "", at)
+        _self_fee(agent, event, fee)
+        settle(fleet, agent, at)
+
+
+def _self_fee(agent: AgentState, event: Event, amount: float) -> None:
+    agent.income["fees"] = agent.income.get("fees", 0.0) + amount
+    reported_move(agent, event.at, amount)
 
 
 def paid(fleet: FleetState, agent: AgentState, event: PaymentMoved, at: float) -> None:
