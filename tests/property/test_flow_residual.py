@@ -224,7 +224,7 @@ def test_money_lost_between_two_sound_ledgers_is_the_fleets_residual(agents, act
     for act in acts:
         if not isinstance(act, int):
             world.act(*act)
-    world.act("hire and release", 0, 1, Decimal(20), False)  # noqa: FBT003 - as drawn
+    world.act("hire and release", 0, 1, Decimal(20), False)
     account = data.draw(
         st.sampled_from([one for one in world.accounts.values() if any(r.entry == "escrow_release" for r in one.rows)])
     )

@@ -35,9 +35,7 @@ class Fleet(Belt):
 
     def release(self, amount=10):
         """The service tells of its release."""
-        self.say(
-            EscrowReleased, "creator", escrow_id="esc_1", net_usd=amount * 0.99, commission_usd=amount / 100
-        )
+        self.say(EscrowReleased, "creator", escrow_id="esc_1", net_usd=amount * 0.99, commission_usd=amount / 100)
 
     @property
     def total(self):
@@ -172,6 +170,16 @@ def test_a_creator_that_is_never_charged_is_money_from_nowhere(fleet):
     assert fleet_residual(fleet.fleet) == (9.9, 0.0, 9.9, ())
     fleet.say(EscrowDisputed, "creator", escrow_id="esc_1")
     assert fleet.total is None
+
+
+def test_a_side_that_the_agents_own_books_lack_is_counted_once(fleet):
+    """A lock without a row is missing from the creator's ledger; that its release was never booked is the same fault."""
+    fleet.escrow()
+    fleet.balances["creator"] -= 10
+    fleet.release()
+    fleet.row("worker", "escrow_release", "9.9", "esc_1")
+    fleet.poll("creator", "worker")
+    assert fleet_residual(fleet.fleet) == (-10, -10, 0.0, ())
 
 
 def test_a_creator_whose_escrows_nobody_reads_owes_no_answer():
