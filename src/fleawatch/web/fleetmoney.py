@@ -19,11 +19,13 @@ class Conserved(msgspec.Struct, frozen=True):
         residual: both others as one.
         books: the agents' own residuals as one.
         between_agents: what two sides of payments and escrows inside the fleet do not agree on.
+        in_transit: what the fleet's NAV adds to its agents' equity for escrows of which one side was seen.
     """
 
     residual: Number
     books: Number
     between_agents: Number
+    in_transit: Number
 
 
 def conserved(state: FleetState, at: float, max_age_s: float) -> Conserved:
@@ -35,6 +37,7 @@ def conserved(state: FleetState, at: float, max_age_s: float) -> Conserved:
         residual=standing.number(found.total, why),
         books=standing.number(found.books, why),
         between_agents=standing.number(found.between, why),
+        in_transit=standing.number(math.fsum(state.in_transit.values())),
     )
 
 

@@ -300,7 +300,7 @@ def test_the_fleets_residual_says_what_nobodys_own_books_do(book):
     view = fleet_view(state_of(facts), AT, 60.0)
     found = view.conservation
     assert [one.value for one in (found.residual, found.books, found.between_agents)] == [4.0, 5.0, -1.0]
-    assert (found.residual.freshness, found.residual.as_of) == ("fresh", AT)
+    assert (found.residual.freshness, found.residual.as_of, found.in_transit.value) == ("fresh", AT, 0.0)
     assert [(doubt.agent_id, doubt.amount.value) for doubt in view.doubts] == [("", -1.0), ("bad", 5.0)]
     assert view.doubts[0].text == "of payments inside the fleet 1.00 USD less arrived than was sent"
 
