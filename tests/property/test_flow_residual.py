@@ -25,6 +25,7 @@ class Row:
     amount: Decimal
     after: Decimal
     reference: str | None
+    at: float
     told: int = 1
     off: Decimal = Decimal(0)
 
@@ -41,8 +42,8 @@ class Account:
     def balance(self):
         return self.rows[-1].after if self.rows else Decimal(0)
 
-    def move(self, entry, amount, reference=None):
-        self.rows.append(Row(entry, amount, self.balance + amount, reference))
+    def move(self, at, entry, amount, reference=None):
+        self.rows.append(Row(entry, amount, self.balance + amount, reference, at))
 
 
 @dataclass
@@ -71,7 +72,7 @@ class World:
         self.fees = Decimal(0)
         for name in self.names:
             self.belt.declare(name, WHO)
-            self.accounts[name].move("deposit", START)
+            self.accounts[name].move(self.belt.now, "deposit", START)
 
     def act(self, what, one, other, amount, named):
         """Something happens at the platform; whoever pays can."""
@@ -81,11 +82,11 @@ class World:
         match what:
             case "pay":
                 reference = f"pay_{number}" if named else None
-                self.accounts[payer].move("payment_sent", -amount, reference)
-                self.accounts[payee].move("payment_received", amount, reference)
+                self.accounts[payer].move(self.belt.now, "payment_sent", -amount, reference)
+                self.accounts[payee].move(self.belt.now, "payment_received", amount, reference)
             case "hire":
                 self.escrows[f"esc_{number}"] = Escrow(payer, payee, amount)
-                self.accounts[payer].move("escrow_lock", -amount, f"esc_{number}")
+                self.accounts[payer].move(self.belt.now, "escrow_lock", -amount, f"esc_{number}")
             case "release" | "refund":
                 self._end(what, one)
             case "hire and release":
@@ -101,7 +102,7 @@ class World:
         escrow.status = f"{what}d" if what == "release" else "refunded"
         self.fees += escrow.fee
         whose = escrow.worker if what == "release" else escrow.creator
-        self.accounts[whose].move(f"escrow_{what}", escrow.amount - escrow.fee, key)
+        self.accounts[whose].move(self.belt.now, f"escrow_{what}", escrow.amount - escrow.fee, key)
 
     def poll(self, name):
         """Read one agent: balance and ledger, then the escrows that its ledger has named."""
@@ -113,7 +114,7 @@ class World:
                 belt.say(
                     LedgerEntry, name, fact_id=ledger_id("casino", name, account.positions), service="casino",
                     currency="USD", position=account.positions, amount=row.amount + row.off, balance_after=row.after,
-                    entry=row.entry, reference=row.reference,
+                    entry=row.entry, reference=row.reference, at=row.at,
                 )  # fmt: skip
                 account.positions += 1
         account.read = len(account.rows)

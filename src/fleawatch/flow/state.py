@@ -241,7 +241,7 @@ class FleetState(msgspec.Struct):
         in_transit: escrow money between two agents of the fleet of which only one side was seen, by escrow id:
             positive while the worker's side is missing, negative while the creator's is. `in_transit_to` names whose,
             empty while nobody knows who pays; `in_transit_since` says when the other side was seen.
-        paired: payments of which one side was seen, by the platform's reference: by whom, and the signed amount.
+        paired: payments of which one side was seen, by the platform's reference: by whom, the signed amount, when.
         unmatched: money that the two sides of payments and escrows inside the fleet do not agree on, positive = more
             arrived than was sent.
         creators: agent id by the escrows that agents of the fleet have funded and that have not ended.
@@ -262,7 +262,7 @@ class FleetState(msgspec.Struct):
     in_transit: dict[str, float] = msgspec.field(default_factory=dict)
     in_transit_to: dict[str, str] = msgspec.field(default_factory=dict)
     in_transit_since: dict[str, float] = msgspec.field(default_factory=dict)
-    paired: dict[str, tuple[str, float]] = msgspec.field(default_factory=dict)
+    paired: dict[str, tuple[str, float, float]] = msgspec.field(default_factory=dict)
     unmatched: float = 0.0
     creators: dict[str, str] = msgspec.field(default_factory=dict)
     facts: dict[str, int] = msgspec.field(default_factory=dict)

@@ -225,6 +225,24 @@ def test_two_sides_of_a_payment_that_differ_are_unexplained(fleet):
     assert fleet_residual(fleet.fleet) == (-0.01, 0.0, -0.01, ())
 
 
+@pytest.mark.parametrize(
+    ("reference", "entry", "amount", "later"),
+    [
+        ("pay_1", "payment_received", 29, 3),
+        ("pay_1", "payment_sent", -29, 0),
+        ("ag_worker", "payment_received", 29, 0),
+        (None, "payment_received", 29, 0),
+    ],
+)
+def test_rows_that_may_belong_to_different_payments_are_not_compared(fleet, reference, entry, amount, later):
+    """Long apart, in one direction, named after an agent, or without a name: each is a flow with somebody."""
+    fleet.row("creator", "payment_sent", -30, reference)
+    fleet.wait(later, tick=False)
+    fleet.row("worker", entry, amount, reference)
+    fleet.poll("creator", "worker")
+    assert fleet.total == 0.0
+
+
 def test_payments_with_strangers_are_flows_and_their_memory_is_bounded(fleet):
     """The other side never comes; an agent that leaves is no side any more."""
     for number in range(PAIRED_KEPT + 5):

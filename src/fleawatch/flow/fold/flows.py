@@ -42,8 +42,8 @@ def flow(fleet: FleetState, agent: AgentState, row: LedgerEntry, amount: float, 
         agent.income["fees"] = agent.income.get("fees", 0.0) - fee
     if row.entry == "withdrawal":
         agent.casino.withdrawn = [*agent.casino.withdrawn[1 - WITHDRAWN_KEPT :], (-moved, fee)]
-    elif row.reference and row.entry in {"payment_sent", "payment_received"}:
-        payment(fleet, agent, row.reference, amount, at)
+    elif row.entry in {"payment_sent", "payment_received"}:
+        payment(fleet, agent, row, amount)
     if row.entry in INFLOW:
         _count_inflow(fleet, agent, row, moved, at)
     elif kind := OUTFLOW[row.entry]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from fleawatch.events import LedgerEntry
 from fleawatch.flow.fold.equity import remember
 from fleawatch.flow.state import AgentState, Escrow, FleetState, Happening
 from fleawatch.risk.conservation import DIGITS, TOLERANCE
@@ -20,6 +21,8 @@ PAID_KEPT: Final = 64
 """Releases that a worker remembers, for creators that learn of theirs later: those of a few readings."""
 PAIRED_KEPT: Final = 256
 """Payments of which one side is remembered: those of a few readings; the other side may be nobody's of the fleet."""
+TOGETHER_S: Final = 2.0
+"""Seconds by which the two rows of one payment differ at most."""
 
 _NOBODY_YET: Final = ""
 
@@ -82,20 +85,23 @@ def strangers_paid(fleet: FleetState) -> None:
             _arrived(fleet, escrow_id)
 
 
-def payment(fleet: FleetState, agent: AgentState, reference: str, amount: float, seen_at: float) -> None:
-    """One side of a payment whose row carries the platform's reference; `amount` is signed.
+def payment(fleet: FleetState, agent: AgentState, row: LedgerEntry, amount: float) -> None:
+    """One side of a payment whose row carries a reference; `amount` is signed.
 
-    Without a reference nobody can tell a payment inside the fleet from two with strangers. It still cancels: it is a
-    flow out of one agent and into the other.
+    Both sides are written at once, so rows with one reference and opposite signs belong together only if they happened
+    together: a reference may also be the name of whoever is at the other end. Without one nobody can tell a payment
+    inside the fleet from two with strangers. It still cancels: it is a flow out of one agent and into the other.
     """
-    other = fleet.paired.get(reference)
-    if other is None:
-        fleet.paired[reference] = (agent.agent_id, amount)
-        if len(fleet.paired) > PAIRED_KEPT:
-            del fleet.paired[next(iter(fleet.paired))]
-    elif other[0] != agent.agent_id:
-        del fleet.paired[reference]
-        _disagree(fleet, agent, other[1] + amount, seen_at, "payment")
+    reference = row.reference
+    if not reference or reference in fleet.by_platform_id:
+        return
+    name, other, at = fleet.paired.pop(reference, (agent.agent_id, 0.0, row.at))
+    if name != agent.agent_id and other * amount < 0 and abs(row.at - at) <= TOGETHER_S:
+        _disagree(fleet, agent, other + amount, row.seen_at, "payment")
+        return
+    fleet.paired[reference] = (agent.agent_id, amount, row.at)
+    if len(fleet.paired) > PAIRED_KEPT:
+        del fleet.paired[next(iter(fleet.paired))]
 
 
 def party_left(fleet: FleetState, agent_id: str) -> None:
@@ -104,7 +110,7 @@ def party_left(fleet: FleetState, agent_id: str) -> None:
         fleet.flows -= _arrived(fleet, escrow_id)
     for escrow_id in [key for key, name in fleet.creators.items() if name == agent_id]:
         del fleet.creators[escrow_id]
-    for reference in [key for key, (name, _) in fleet.paired.items() if name == agent_id]:
+    for reference in [key for key, (name, *_) in fleet.paired.items() if name == agent_id]:
         del fleet.paired[reference]
 
 
