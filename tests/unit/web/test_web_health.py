@@ -86,6 +86,17 @@ def test_unexplained_money_degrades(asked, book, tick):
     assert checks(answer)["conservation"] == ("degraded", "unexplained money: solo casino:USD +5.00")
 
 
+def test_money_that_got_lost_between_two_agents_degrades(asked, book, tick):
+    """Where each ledger adds up and the two do not agree, the fleet is named."""
+    payer, payee = book("payer"), book("payee")
+    facts = [
+        *payer.known(), payer.row("-30", "payment_sent", "pay_1"), payer.ledger_read(), payer.balance_read(),
+        *payee.known(), payee.row("29", "payment_received", "pay_1"), payee.ledger_read(), payee.balance_read(), tick(),
+    ]  # fmt: skip
+    answer = asked(facts, "/health")
+    assert checks(answer)["conservation"] == ("degraded", "unexplained money: fleet between agents -1.00")
+
+
 def test_a_store_that_fails_is_down(asked, book, tick):
     """When nothing can be recorded the service is down, whatever else works."""
 

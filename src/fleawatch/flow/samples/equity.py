@@ -7,9 +7,11 @@ from typing import Final
 
 from fleawatch.catalog import performance as returns
 from fleawatch.catalog import trading, wallet
-from fleawatch.flow.samples.shape import Keyed, Value, fixed
+from fleawatch.flow import conservation
+from fleawatch.flow.samples.shape import Keyed, OfFleet, Value, fixed
 from fleawatch.flow.samples.view import AgentView
 from fleawatch.flow.samples.wording import book_labels
+from fleawatch.flow.state import FleetState
 from fleawatch.flow.tally import Labels
 
 _KNOWN, _PARTIAL, _UNKNOWN = (1, 0, 0), (0, 1, 0), (0, 0, 1)
@@ -67,6 +69,16 @@ def residual(view: AgentView) -> Mapping[Labels, Value]:
     return found
 
 
+def fleet_residual(fleet: FleetState, at: float) -> Mapping[Labels, Value]:
+    """USD; None while a book of the fleet is not read, or is unknown itself."""
+    for agent in fleet.agents.values():
+        for service in conservation.BOOKKEEPERS:
+            status = agent.sources.get(service)
+            if service in agent.profile.collectors and (status is None or not status.usable(at)):
+                return {}
+    return {(): conservation.fleet_residual(fleet).total}
+
+
 def add(found: dict[Labels, Value], labels: Labels, value: Value) -> None:
     """Add to what has the same labels. A sum with an unknown part is unknown."""
     if labels in found:
@@ -82,3 +94,4 @@ READERS = (
     fixed(returns.EPOCHS, read=epochs),
     Keyed(wallet.RESIDUAL, residual),
 )
+FLEET_READERS = (OfFleet(wallet.FLEET_RESIDUAL, fleet_residual),)

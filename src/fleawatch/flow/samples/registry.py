@@ -20,7 +20,9 @@ _SUBJECTS: Final = (equity, performance, trading, wallet, escrow, play, gate, he
 READERS: Final[Mapping[str, Fixed | Keyed | OfFleet]] = MappingProxyType(
     {
         metric.name: reader
-        for reader in chain.from_iterable((*(subject.READERS for subject in _SUBJECTS), watching.FLEET_READERS))
+        for reader in chain.from_iterable(
+            (*(subject.READERS for subject in _SUBJECTS), equity.FLEET_READERS, watching.FLEET_READERS)
+        )
         for metric in metrics_of(reader)
     }
 )
