@@ -25,8 +25,8 @@ test: install-test check ## everything that must be green
 	$(BIN)/pytest tests/unit tests/property tests/contract tests/golden tests/scenario tests/test_architecture.py -n 2 -q
 	$(BIN)/pytest tests/live tests/test_docs.py -q
 
-soak: install-test ## long runs
-	$(BIN)/pytest tests -q -m soak
+soak: install-test ## eight simulated hours with every fault, ten minutes; FLEAWATCH_SOAK_HOURS=24 for a day
+	$(BIN)/pytest tests/live -q -m soak
 
 check: install ## format, lint, types, layers, generated pages
 	$(BIN)/ruff format --check .

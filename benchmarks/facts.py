@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from fleawatch.clock import ScaledClock
-from fleawatch.events import AgentDeclared, EscrowCreated, Event, LedgerEntry, Tick
+from fleawatch.events import AgentDeclared, EscrowCreated, Event, LedgerEntry, SourceRead, Tick
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.step import empty_fleet, step
 from fleawatch.sources.build import AgentKeys, Platform, sources_for
@@ -107,6 +107,29 @@ def multiplied(facts: Sequence[Event], times: int) -> Iterator[Event]:
             continue
         for number in range(times):
             yield _copied(fact, f"-{number}")
+
+
+def aged(facts: Sequence[Event], rounds: int, factor: float) -> Iterator[Event]:
+    """The same facts in the same order, of which the first ones, up to the tick that ends `rounds` rounds, took longer.
+
+    Everything before that tick is moved away from it by `factor`, as if it had been read that much more seldom: what a
+    fleet has come to is then as old as a fleet in its stride, and what follows comes at its own pace.
+    """
+    ticks = [fact.at for fact in facts if isinstance(fact, Tick)]
+    turn = ticks[rounds - 1]
+    for fact in facts:
+        names = [name for name in _TIMES if getattr(fact, name, None) is not None]
+        changes: dict[str, Any] = {name: _earlier(getattr(fact, name), turn, factor) for name in names}
+        if isinstance(fact, SourceRead) and fact.at < turn:
+            changes["valid_s"] = fact.valid_s * factor
+        yield msgspec.structs.replace(fact, **changes)
+
+
+_TIMES = ("at", "seen_at", "opened_at", "expires_at", "last_action_at")
+
+
+def _earlier(at: float, turn: float, factor: float) -> float:
+    return at if at >= turn else turn - (turn - at) * factor
 
 
 def _copied(fact: Event, suffix: str) -> Event:

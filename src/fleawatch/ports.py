@@ -37,6 +37,13 @@ class Snapshot(NamedTuple):
     bodies: Mapping[str, bytes]
 
 
+class Kept(NamedTuple):
+    """A kept snapshot: the state after fact number `seq`, kept at `at`, unix seconds."""
+
+    seq: int
+    at: float
+
+
 class Store(Protocol):
     """The memory of a service. Synchronous; called from one thread. Every method raises `StoreError` when it fails."""
 
@@ -73,12 +80,27 @@ class Store(Protocol):
         """The agents that are declared and not retired, with their newest declaration, by id."""
         ...
 
-    def save(self, snapshot: Snapshot) -> None:
-        """Replace the snapshot, all or nothing."""
+    def save(self, snapshot: Snapshot, *, keep_at: float | None = None) -> None:
+        """Replace the snapshot, all or nothing.
+
+        With `keep_at` (now, unix seconds) it is also kept as a state from which a replay can begin, until `prune` has a
+        newer one to begin with.
+        """
         ...
 
     def snapshot(self) -> Snapshot | None:
         """The saved snapshot, or None before the first."""
+        ...
+
+    def kept(self) -> list[Kept]:
+        """The kept snapshots, oldest first, without their bodies."""
+        ...
+
+    def base(self) -> Snapshot | None:
+        """The kept snapshot with which a replay begins; None while it can begin with the first fact.
+
+        Every fact after it is recorded. Raises `StoreError` when facts are missing and no snapshot after them was kept.
+        """
         ...
 
     def claim(self, *, now: float, limit: int, lease_s: float) -> list[Claimed]:
@@ -100,7 +122,8 @@ class Store(Protocol):
     def prune(self, *, before: float, kinds: Sequence[str]) -> int:
         """Forget facts of these kinds seen before that time, and finished outputs of that age; how many facts went.
 
-        Facts after the snapshot stay whatever their age: without them a restart would not come back to the same state.
+        Facts after the newest snapshot that was kept before that time stay whatever their age, for a replay begins
+        there; kept snapshots before it go. Outputs caused after the saved snapshot stay.
         """
         ...
 

@@ -54,9 +54,13 @@ class Twins(RuleBasedStateMachine):
         new = [fact for fact in facts if fact.fact_id not in known]
         assert self.both(lambda store: store.commit(new, outputs)) != REFUSED
 
-    @rule(seq=st.integers(0, 12), bodies=st.dictionaries(st.sampled_from(["", "a-1", "b-1"]), st.binary(max_size=3)))
-    def save(self, seq, bodies):
-        self.both(lambda store: store.save(Snapshot(seq, bodies)))
+    @rule(
+        seq=st.integers(0, 12),
+        bodies=st.dictionaries(st.sampled_from(["", "a-1", "b-1"]), st.binary(max_size=3)),
+        keep_at=st.none() | TIMES,
+    )
+    def save(self, seq, bodies, keep_at):
+        self.both(lambda store: store.save(Snapshot(seq, bodies), keep_at=keep_at))
 
     @rule(now=TIMES, limit=st.integers(-1, 3), lease_s=st.sampled_from([0.0, 5.0, 30.0]))
     def claim(self, now, limit, lease_s):
@@ -101,6 +105,7 @@ class Twins(RuleBasedStateMachine):
     def show_the_same(self):
         self.both(lambda store: (store.facts(), store.agents(), store.snapshot(), store.pending()))
         self.both(lambda store: store.known([bet(number).fact_id for number in range(9)]))
+        self.both(lambda store: (store.kept(), store.base()))
 
     def teardown(self):
         self.sqlite.close()

@@ -192,6 +192,10 @@ pf_facts_duplicate_total 0
 # HELP pf_facts_late_total Facts older than the last closed grid point.
 # TYPE pf_facts_late_total counter
 pf_facts_late_total 0
+# HELP pf_facts_refused_total Facts that were refused at the door.
+# TYPE pf_facts_refused_total counter
+pf_facts_refused_total{reason="bad_number"} 0
+pf_facts_refused_total{reason="newer_version"} 0
 # HELP pf_facts_total Facts that were taken in.
 # TYPE pf_facts_total counter
 pf_facts_total{kind="agent_declared"} 1
@@ -206,10 +210,17 @@ pf_facts_total{kind="tick"} 1
 pf_faucet_claims_total{agent_id="a-1",status="success"} 0.0
 pf_faucet_claims_total{agent_id="a-1",status="rejected"} 0.0
 pf_faucet_claims_total{agent_id="a-1",status="error"} 0.0
+# HELP pf_fleet_conservation_residual_usdc Money of the fleet that no booked fact explains, once what its agents pay each other is eliminated.
+# TYPE pf_fleet_conservation_residual_usdc gauge
+pf_fleet_conservation_residual_usdc 0.0
 # HELP pf_key_accepted 1 while the service accepts the agent's key.
 # TYPE pf_key_accepted gauge
 pf_key_accepted{agent_id="a-1",pf_service="casino"} 1
 pf_key_accepted{agent_id="a-1",pf_service="escrow"} 1
+# HELP pf_pnl_since_timestamp_seconds Unix time from which on profit and loss are known.
+# TYPE pf_pnl_since_timestamp_seconds gauge
+pf_pnl_since_timestamp_seconds{agent_id="a-1",pf_service="casino"} 1700006400.0
+pf_pnl_since_timestamp_seconds{agent_id="a-1",pf_service="escrow"} 1700006400.0
 # HELP pf_pnl_window_usdc Change of total profit or loss within the window.
 # TYPE pf_pnl_window_usdc gauge
 pf_pnl_window_usdc{agent_id="a-1",window="1h"} 0.0
@@ -460,6 +471,10 @@ pf_facts_duplicate_total 0
 # HELP pf_facts_late Facts older than the last closed grid point.
 # TYPE pf_facts_late counter
 pf_facts_late_total 0
+# HELP pf_facts_refused Facts that were refused at the door.
+# TYPE pf_facts_refused counter
+pf_facts_refused_total{reason="bad_number"} 0
+pf_facts_refused_total{reason="newer_version"} 0
 # HELP pf_facts Facts that were taken in.
 # TYPE pf_facts counter
 pf_facts_total{kind="agent_declared"} 1
@@ -474,10 +489,19 @@ pf_facts_total{kind="tick"} 1
 pf_faucet_claims_total{agent_id="a-1",status="success"} 0.0
 pf_faucet_claims_total{agent_id="a-1",status="rejected"} 0.0
 pf_faucet_claims_total{agent_id="a-1",status="error"} 0.0
+# HELP pf_fleet_conservation_residual_usdc Money of the fleet that no booked fact explains, once what its agents pay each other is eliminated.
+# TYPE pf_fleet_conservation_residual_usdc gauge
+# UNIT pf_fleet_conservation_residual_usdc usdc
+pf_fleet_conservation_residual_usdc 0.0
 # HELP pf_key_accepted 1 while the service accepts the agent's key.
 # TYPE pf_key_accepted gauge
 pf_key_accepted{agent_id="a-1",pf_service="casino"} 1
 pf_key_accepted{agent_id="a-1",pf_service="escrow"} 1
+# HELP pf_pnl_since_timestamp_seconds Unix time from which on profit and loss are known.
+# TYPE pf_pnl_since_timestamp_seconds gauge
+# UNIT pf_pnl_since_timestamp_seconds seconds
+pf_pnl_since_timestamp_seconds{agent_id="a-1",pf_service="casino"} 1700006400.0
+pf_pnl_since_timestamp_seconds{agent_id="a-1",pf_service="escrow"} 1700006400.0
 # HELP pf_pnl_window_usdc Change of total profit or loss within the window.
 # TYPE pf_pnl_window_usdc gauge
 # UNIT pf_pnl_window_usdc usdc

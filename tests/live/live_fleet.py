@@ -43,20 +43,35 @@ def free_port():
 @contextlib.asynccontextmanager
 async def watched_fleet(directory, *, agents=8, seed=7, speed=60.0, seconds=10.0, faults=False):
     """A sandbox and the service that watches it, both running; yields (service, base URL, simulator, books path)."""
-    books = directory / "books.sqlite"
-    listener = bound("127.0.0.1", 0)
+    async with (
+        simulated_fleet(directory, agents=agents, seed=seed, speed=speed, seconds=seconds, faults=faults) as simulator,
+        watching(directory, simulator) as (service, address),
+    ):
+        yield service, address, simulator, directory / "books.sqlite"
+
+
+@contextlib.asynccontextmanager
+async def simulated_fleet(directory, *, agents, speed, seconds, seed=7, faults=False):
+    """A running sandbox that nobody watches yet; its journal is `books.sqlite` in the directory."""
     simulator = await Simulator.start(
-        seed=seed, agents=agents, speed=speed, seconds=seconds, books=books, faults=faults
+        seed=seed, agents=agents, speed=speed, seconds=seconds, books=directory / "books.sqlite", faults=faults
     )
     try:
-        ready = simulator.ready
-        clock = ScaledClock(ready["origin"], ready["speed"], ready["started"])
-        config = load(write_config(ready, directory / "state", listener.getsockname()[1]), environment={})
-        service = build(config, clock=clock, sinks=())
-        async with serving(service, listener):
-            yield service, address_of(listener), simulator, books
+        yield simulator
     finally:
         await simulator.stop()
+
+
+@contextlib.asynccontextmanager
+async def watching(directory, simulator, overrides=None):
+    """A service over `state` in the directory that watches a sandbox; entered again, it is a restart."""
+    listener = bound("127.0.0.1", 0)
+    ready = simulator.ready
+    clock = ScaledClock(ready["origin"], ready["speed"], ready["started"])
+    path = write_config(ready, directory / "state", listener.getsockname()[1])
+    service = build(load(path, environment={}, overrides=overrides or {}), clock=clock, sinks=())
+    async with serving(service, listener):
+        yield service, address_of(listener)
 
 
 async def settled(service, simulator, books, within_s=60.0):

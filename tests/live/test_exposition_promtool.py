@@ -1,18 +1,14 @@
 """The real linter of metrics reads what we write."""
 
-import importlib
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from fleawatch.catalog.fleet import CATALOG
 from fleawatch.sinks.prometheus import Exposition
+from fleawatch.testing import exposition_facts as facts
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "sinks"))
-facts = importlib.import_module("exposition_facts")
 PROMTOOL = shutil.which("promtool")
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")]

@@ -104,5 +104,6 @@ def expectations(truth):
         "sum(pf_referral_income_usdc_total)": total("referral_income"),
         "sum(pf_faucet_claims_total)": total("faucet_claims"),
         "sum(abs(pf_conservation_residual_usdc))": Decimal(0),
+        "pf_fleet_conservation_residual_usdc": Decimal(0),
         "count(pf_agent_info)": Decimal(len(truth)),
     }

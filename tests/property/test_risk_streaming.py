@@ -92,7 +92,7 @@ def test_every_number_of_a_summary_is_that_of_the_batch(steps):
         life.compare()
 
 
-@settings(max_examples=5)
+@settings(max_examples=5, deadline=None)
 @given(st.integers(0, 2**32), st.integers(2, 6))
 def test_a_long_life_equals_the_batch(seed, weeks):
     """Weeks of hourly readings, with an epoch old enough to leave its windows, at a few prefixes."""

@@ -111,6 +111,7 @@ COLLECT_REASON = _fixed(
     "Why a reading failed.",
     "timeout", "network", "rate_limited", "unauthorized", "http_5xx", "http_4xx", "invalid_body", "schema", "upstream",
 )  # fmt: skip
+FACT_REFUSED = _fixed("reason", "Why a fact was refused at the door.", "bad_number", "newer_version")
 GATE_STATE = _fixed("state", "State of the trading gate.", "active", "reducing", "halted")
 EQUITY_STATE = _fixed("state", "How well equity is known.", "known", "partial", "unknown")
 HALT_STEP = _fixed("step", "How far a halt has come.", "delivered", "acknowledged", "last_order", "confirmed")

@@ -11,6 +11,7 @@ from fleawatch.catalog.labels import (
     COLLECT_REASON,
     COLLECTOR,
     FACT_KIND,
+    FACT_REFUSED,
     IMPLEMENTATION,
     LABEL,
     MAJOR,
@@ -62,6 +63,10 @@ SOURCE_UP = gauge(
 )
 FACTS = counter("pf_facts_total", "1", (FACT_KIND,), "Facts that were taken in.", _INTAKE)
 DUPLICATES = counter("pf_facts_duplicate_total", "1", (), "Facts that were known already and merged.", _INTAKE)
+REFUSED = counter(
+    "pf_facts_refused_total", "1", (FACT_REFUSED,), "Facts that were refused at the door.", _INTAKE,
+    doc="Since the process began. Each is a mistake of an adapter or of a newer release, and what it told is missing.",
+)  # fmt: skip
 LATE = counter(
     "pf_facts_late_total", "1", (), "Facts older than the last closed grid point.", _INTAKE,
     doc="Booked when they were seen, and saying so.",
@@ -90,7 +95,7 @@ PROCESS_MAX_FILES = gauge("process_max_fds", "1", (), "File descriptors the proc
 PYTHON_INFO = gauge("python_info", "info", (IMPLEMENTATION, MAJOR, MINOR, PATCH, VERSION), "The interpreter.", _OWN)
 
 METRICS = (
-    BUILD, COLLECTOR_SUCCESS, COLLECTOR_DURATION, COLLECTOR_ERRORS, SOURCE_SUCCESS, SOURCE_UP, FACTS, DUPLICATES, LATE,
+    BUILD, COLLECTOR_SUCCESS, COLLECTOR_DURATION, COLLECTOR_ERRORS, SOURCE_SUCCESS, SOURCE_UP, FACTS, DUPLICATES, REFUSED, LATE,
     FIRING, NOTIFICATIONS, ANNOTATIONS, OVERFLOW, PROCESS_CPU, PROCESS_RESIDENT, PROCESS_VIRTUAL, PROCESS_START,
     PROCESS_OPEN_FILES, PROCESS_MAX_FILES, PYTHON_INFO,
 )  # fmt: skip

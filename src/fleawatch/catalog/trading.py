@@ -114,8 +114,9 @@ PNL_SINCE = gauge(
     "seconds",
     (AGENT_ID, SERVICE),
     "Unix time from which on profit and loss are known.",
-    _LEDGERS,
-    doc="The platform's trade history is short, so results before the first reading may be missing.",
+    by_monitor("ledgers, trades and balances read from the platform"),
+    doc="Of the casino and of escrows since the ledger begins, of trading since the oldest trade that the platform's short history "
+    "still showed, on chain and of domains since the first balance. Of an agent that reports itself, since its first report.",
 )
 
 METRICS = (

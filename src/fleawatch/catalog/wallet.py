@@ -60,6 +60,15 @@ RESIDUAL = gauge(
     _BOOKS,
     doc="Zero on clean books. Positive: money appeared. Absent while a part is unknown.",
 )
+FLEET_RESIDUAL = gauge(
+    "pf_fleet_conservation_residual_usdc",
+    "usdc",
+    (),
+    "Money of the fleet that no booked fact explains, once what its agents pay each other is eliminated.",
+    _BOOKS,
+    doc="Zero on clean books: of internal payments and escrows only the platform's fee stays. The agents' own residuals as one, and "
+    "what the two sides of a payment or escrow inside the fleet do not agree on. Absent while a part is unknown.",
+)
 NATIVE = gauge(
     "pf_wallet_balance_native",
     "native",
@@ -99,7 +108,8 @@ REFERRAL = counter(
 REFERRED = gauge("pf_referred_agents", "1", (AGENT_ID, REFERRAL_TIER), "Agents that the agent referred.", _BOOKS)
 
 METRICS = (
-    EQUITY, EQUITY_STATE_NOW, DEPOSITS, WITHDRAWALS, RESIDUAL, NATIVE, USD, SPENDABLE, FAUCET, REFERRAL, REFERRED,
+    EQUITY, EQUITY_STATE_NOW, DEPOSITS, WITHDRAWALS, RESIDUAL, FLEET_RESIDUAL, NATIVE, USD, SPENDABLE, FAUCET, REFERRAL,
+    REFERRED,
 )  # fmt: skip
 
 OUTFLOW_1H = WITHDRAWALS.where(kind=("payment", "withdrawal")).increase(HOUR).sum("agent_id")

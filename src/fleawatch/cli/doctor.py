@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
+import json
 import os
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +31,8 @@ from fleawatch.store import FILE_NAME, open_store
 
 MOST_SKEW_S: Final = 5.0
 _AT_ONCE: Final = 16
+_ANSWER_S: Final = 5.0
+_ANSWER_BYTES: Final = 1 << 20
 
 _REMEDIES: Final = {
     "unauthorized": "the key is refused: put the agent's present key into its file",
@@ -78,7 +83,7 @@ def doctor(ctx: click.Context, config_path: Path, *, as_json: bool) -> None:
 
 async def examine(config: Config) -> list[Finding]:
     """Try everything once; findings in a stable order."""
-    findings = [_port(config), await asyncio.to_thread(_store, config.store.path)]
+    findings = [await asyncio.to_thread(_port, config), await asyncio.to_thread(_store, config.store.path)]
     platform = platform_of(config, SystemClock())
     try:
         limit = asyncio.Semaphore(_AT_ONCE)
@@ -157,6 +162,7 @@ def _unread(agent_id: str) -> Finding:
 
 
 def _port(config: Config) -> Finding:
+    """Whether a service can listen there, or the one of this configuration does."""
     listen = config.listen
     what = f"port {listen.address}:{listen.port}"
     with socket.socket(socket.AF_INET6 if ":" in listen.address else socket.AF_INET) as trial:
@@ -164,10 +170,30 @@ def _port(config: Config) -> Finding:
         try:
             trial.bind((listen.address, listen.port))
         except OSError as error:
-            return Finding(
-                what, ok=False, detail=str(error.strerror), remedy="stop what listens there, or set another listen.port"
-            )
+            if error.errno != errno.EADDRINUSE or not _is_fleawatch(listen.address, listen.port):
+                remedy = "stop what listens there, or set another listen.port"
+                return Finding(what, ok=False, detail=str(error.strerror), remedy=remedy)
+            if not _in_use(config.store.path / FILE_NAME):
+                return Finding(
+                    what, ok=False, detail="a Fleawatch service of another store listens there",
+                    remedy="set another listen.port, or store.path to its store",
+                )  # fmt: skip
+            return Finding(what, ok=True, detail="the running service listens there")
     return Finding(what, ok=True, detail="is free")
+
+
+def _is_fleawatch(address: str, port: int) -> bool:
+    """Whether what listens there answers as a service of ours does when it is asked for its health."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - where a wildcard is reached from here
+    connection = HTTPConnection(host, port, timeout=_ANSWER_S)
+    try:
+        connection.request("GET", "/health")
+        document = json.loads(connection.getresponse().read(_ANSWER_BYTES))
+    except (OSError, HTTPException, ValueError):
+        return False
+    finally:
+        connection.close()
+    return isinstance(document, dict) and document.keys() >= {"status", "started_at", "checks"}
 
 
 def _store(directory: Path) -> Finding:
@@ -182,15 +208,18 @@ def _store(directory: Path) -> Finding:
         if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
             return Finding(what, ok=False, detail=f"cannot be made: {place} is no writable directory", remedy=remedy)
         return Finding(what, ok=True, detail=f"is not there yet; {place} is writable, the service will make it")
+    in_use = _in_use(database)
+    # A log that was not folded back belongs to a store that did not end cleanly: only a reader sees what is in it.
+    still = not in_use and not database.with_name(database.name + "-wal").exists()
     try:
-        store = open_store(str(directory), mode="reader")
+        store = open_store(str(directory), mode="still" if still else "reader")
         try:
             agents = len(store.agents())
         finally:
             store.close()
     except FleawatchError as error:
         return Finding(what, ok=False, detail=str(error), remedy=remedy)
-    if _in_use(database):
+    if in_use:
         return Finding(what, ok=True, detail=f"in use by a running service, {agents} agents recorded")
     if not (os.access(directory, os.W_OK | os.X_OK) and os.access(database, os.W_OK)):
         return Finding(what, ok=False, detail="can be read, but not written", remedy=remedy)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from fleawatch.cli.output import message
 from fleawatch.errors import BadEvent, FleawatchError, Problem
@@ -13,44 +14,78 @@ from fleawatch.flow.policy import Policy
 from fleawatch.flow.snapshot import thaw
 from fleawatch.flow.state import FleetState
 from fleawatch.flow.step import empty_fleet, step
-from fleawatch.ports import Store
+from fleawatch.ports import Snapshot, Store
 from fleawatch.store import FILE_NAME, open_store
 
 PAGE: Final = 5_000
 _TELL_EVERY: Final = 100_000
+_OTHER_RELEASE: Final = {
+    False: "Remedy: use the release that wrote it",
+    True: "Remedy: replay with the release that kept it; a service of this release keeps its own, and replays begin with "
+    "that once it is older than store.keep_readings_hours",
+}
 
 
-def recorded_state(path: Path, *, progress: bool) -> tuple[FleetState, int]:
-    """The newest state of a service's directory: its snapshot and the facts after it; the state and its last fact's number.
+class Recorded(NamedTuple):
+    """A state, the number of the last fact in it, and that of the last fact that was not folded for it now."""
+
+    state: FleetState
+    last: int
+    begun_after: int
+
+
+def recorded_state(path: Path, *, progress: bool) -> Recorded:
+    """The newest state of a service's directory: its snapshot and the facts after it.
 
     Raises:
         FleawatchError: there is nothing, or it is of another release.
     """
-    store = _open(path)
-    try:
-        snapshot = store.snapshot()
-        try:
-            state = empty_fleet() if snapshot is None else thaw(snapshot.bodies)
-        except ValueError as error:
-            raise FleawatchError(f"{path}: {error}. Remedy: use the release that wrote it") from None
-        return _fold(state, _facts(store, snapshot.seq if snapshot else 0), progress=progress)
-    finally:
-        store.close()
+    with closing(_open(path)) as store:
+        begin = _thawed(path, store.snapshot(), exact=False)
+        return _fold(begin, _facts(store, begin.last), progress=progress)
 
 
-def replayed_state(path: Path, *, progress: bool) -> tuple[FleetState, int]:
-    """The state after folding every recorded fact from the first one; the state and how many facts there were.
+def replayed_state(path: Path, *, progress: bool, upto: int | None = None) -> Recorded:
+    """The state after folding every recorded fact: from the first one, or from the state kept where forgetting ended.
+
+    Args:
+        path: a state directory, a database, or a file of facts.
+        progress: tell on standard error how far it is.
+        upto: number of the last fact to fold; the newest one when None.
 
     Raises:
-        FleawatchError: there is nothing, or a fact cannot be read.
+        FleawatchError: there is nothing, a fact cannot be read, facts are missing that no kept state contains, or that
+            state is of another release.
     """
-    if path.is_file() and path.suffix in {".jsonl", ".ndjson", ".json"}:
-        return _fold(empty_fleet(), _lines(path), progress=progress)
-    store = _open(path)
+    if is_text(path):
+        return _fold(_nothing(), _lines(path), progress=progress)
+    with closing(_open(path)) as store:
+        begin = _thawed(path, store.base(), exact=True)
+        end = _fold(begin, _facts(store, begin.last, upto), progress=progress)
+        after = store.base()
+    if (after.seq if after else 0) != begin.last:
+        raise FleawatchError(
+            f"{path}: the service forgot old readings while they were folded. Remedy: replay once more"
+        )
+    return end
+
+
+def is_text(path: Path) -> bool:
+    """Whether `path` is a file with one fact a line, and not a database."""
+    return path.is_file() and path.suffix in {".jsonl", ".ndjson", ".json"}
+
+
+def _nothing() -> Recorded:
+    return Recorded(empty_fleet(), 0, 0)
+
+
+def _thawed(path: Path, snapshot: Snapshot | None, *, exact: bool) -> Recorded:
+    if snapshot is None:
+        return _nothing()
     try:
-        return _fold(empty_fleet(), _facts(store, 0), progress=progress)
-    finally:
-        store.close()
+        return Recorded(thaw(snapshot.bodies, exact=exact), snapshot.seq, snapshot.seq)
+    except ValueError as error:
+        raise FleawatchError(f"{path}: after fact {snapshot.seq}, {error}. {_OTHER_RELEASE[exact]}") from None
 
 
 def _open(path: Path) -> Store:
@@ -62,8 +97,8 @@ def _open(path: Path) -> Store:
     return open_store(f"sqlite:{file}", mode="reader")
 
 
-def _facts(store: Store, after: int) -> Iterator[tuple[int, Event]]:
-    while page := store.facts(after=after, limit=PAGE):
+def _facts(store: Store, after: int, upto: int | None = None) -> Iterator[tuple[int, Event]]:
+    while page := store.facts(after=after, limit=PAGE, before=None if upto is None else upto + 1):
         yield from page
         after = page[-1].seq
 
@@ -80,11 +115,11 @@ def _lines(path: Path) -> Iterator[tuple[int, Event]]:
                 raise BadEvent(f"{path} holds a bad fact", problems) from None
 
 
-def _fold(state: FleetState, facts: Iterator[tuple[int, Event]], *, progress: bool) -> tuple[FleetState, int]:
-    policy, last = Policy(), 0
+def _fold(begin: Recorded, facts: Iterator[tuple[int, Event]], *, progress: bool) -> Recorded:
+    policy, state, last = Policy(), begin.state, begin.last
     for folded, (number, event) in enumerate(facts, start=1):
         state, _ = step(state, event, policy)
         last = number
         if progress and folded % _TELL_EVERY == 0:
             message(f"  {folded:,} facts")
-    return state, last
+    return Recorded(state, last, begin.begun_after)

@@ -1,4 +1,4 @@
-"""`fleawatch replay`: fold recorded facts from the first one, and print the state they lead to."""
+"""`fleawatch replay`: fold recorded facts again, and print the state they lead to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from fleawatch.cli.output import json_option, message, number, print_json, table
-from fleawatch.cli.recorded import recorded_state, replayed_state
+from fleawatch.cli.recorded import Recorded, is_text, recorded_state, replayed_state
 from fleawatch.service.report import digest, fleet_report
 
 
@@ -21,15 +21,17 @@ from fleawatch.service.report import digest, fleet_report
 def replay(ctx: click.Context, file: Path, *, compare: bool, as_json: bool) -> None:
     """Fold the facts in FILE and print the same state as live.
 
-    FILE is a state directory, its fleawatch.db, or a text file with one fact as JSON a line (.jsonl). The digest is
-    over the whole state: two runs with the same digest ended in the same state.
+    FILE is a state directory, its fleawatch.db, or a text file with one fact as JSON a line (.jsonl). Where the service
+    has forgotten old readings, folding begins with the state that it kept there. The digest is over the whole state:
+    two runs with the same digest ended in the same state.
     """
-    state, last = replayed_state(file, progress=not as_json)
-    document = {**fleet_report(state), "last_fact": last}
+    live = _live(file) if compare else None
+    replayed = replayed_state(file, progress=not as_json, upto=live.last if live else None)
+    begun_after = replayed.begun_after
+    document = {**fleet_report(replayed.state), "begun_after_fact": begun_after, "last_fact": replayed.last}
     same = True
-    if compare:
-        live, _ = recorded_state(file, progress=False)
-        same = digest(live) == document["digest"]
+    if live is not None:
+        same = digest(live.state) == document["digest"]
         document["equals_live"] = same
     if as_json:
         print_json(document)
@@ -40,8 +42,17 @@ def replay(ctx: click.Context, file: Path, *, compare: bool, as_json: bool) -> N
         ]
         click.echo(table(("agent", "equity, USD", "NAV"), rows))
         click.echo(f"{sum(document['facts'].values()):,} facts, digest {document['digest']}")
+        if begun_after:
+            click.echo(f"begun with the state kept after fact {begun_after:,}: older readings were forgotten")
     if not same:
         message(
-            "the replayed state differs from the saved one. Old readings are forgotten after store.keep_readings_hours; replay sees only what is left."
+            "the replayed state differs from the saved one. Every fact was folded, so another release folded some of them "
+            "live, or the saved state is damaged. Remedy: replay with the release that ran, or trust the replay."
         )
         ctx.exit(1)
+
+
+def _live(file: Path) -> Recorded:
+    if is_text(file):
+        raise click.UsageError("--compare needs a state directory or its database: a text file has no saved state.")
+    return recorded_state(file, progress=False)

@@ -52,7 +52,7 @@ def report(agent_id: str | None, state: Path, window: str, *, as_json: bool) -> 
 
     A number that cannot be stated yet is printed with the reason, never as 0.
     """
-    fleet, _ = recorded_state(state, progress=False)
+    fleet = recorded_state(state, progress=False).state
     if agent_id is None:
         document = fleet_report(fleet)
         if as_json:

@@ -46,6 +46,8 @@ class Casino(msgspec.Struct):
         outcomes: last outcomes by game, newest last, 1 win, 0 loss, -1 push.
         seen_rounds: bets that were seen one by one.
         last_bet_at: newest of them, and the ids of that second.
+        whole_at: when the newest reading began that saw the ledger to its end.
+        withdrawn: newest withdrawals that may still come back: what left and the fee beside it, oldest first.
         escrow_reads: how often the escrow service had been read when the ledger was first read to its end; None before.
     """
 
@@ -73,6 +75,8 @@ class Casino(msgspec.Struct):
     last_bet_at: float = 0.0
     last_bet_ids: list[str] = msgspec.field(default_factory=list)
     escrow_reads: int | None = None
+    whole_at: float = 0.0
+    withdrawn: list[tuple[float, float]] = msgspec.field(default_factory=list)
 
     @property
     def in_flight(self) -> float:

@@ -103,7 +103,7 @@ class Control(msgspec.Struct):
     gate: Literal["active", "reducing", "halted"] | None = None
     gate_reason: str = ""
     lease_until: float | None = None
-    epoch: int = 0
+    epoch: int | None = None
     limits: dict[str, float] | None = None
     halt: Halt | None = None
 
@@ -142,6 +142,7 @@ class AgentState(msgspec.Struct):
         recent: ids of the newest facts that would count again if they were folded again, oldest first.
         ended_escrows, paid_escrows: ids of the newest escrows that ended, and of those that paid this agent.
         impaired_before: money in disputes too old to be among `escrows`.
+        since: by service: from when on its P&L is known; see `pnl_since`.
         known_pnl: trading and casino P&L as of the last Tick, for the fleet's daily loss; None before the first.
         pnl_offset: keeps the cumulative P&L level when what it is measured by changes.
         tracks: what rules remember of its past.
@@ -170,6 +171,7 @@ class AgentState(msgspec.Struct):
     impaired_before: float = 0.0
     paid_escrows: dict[str, None] = msgspec.field(default_factory=dict)
     span_errors: dict[str, float] = msgspec.field(default_factory=dict)
+    since: dict[str, float] = msgspec.field(default_factory=dict)
     referred: dict[int, int] = msgspec.field(default_factory=dict)
     sources: dict[str, SourceStatus] = msgspec.field(default_factory=dict)
     parts: dict[str, float] = msgspec.field(default_factory=dict)
@@ -196,6 +198,20 @@ class AgentState(msgspec.Struct):
     def partial(self) -> bool:
         """Whether some part of the equity is only known as it was, not as it is."""
         return bool(self.unknown)
+
+    @property
+    def pnl_since(self) -> dict[str, float]:
+        """By service: from when on its P&L is known, unix seconds; a service of which nothing is known is left out.
+
+        Escrows move in the casino's ledger, so theirs is known as long as that, once their service was read.
+        """
+        found = dict(self.since)
+        if self.trading.since is not None:
+            found["trading"] = self.trading.since
+        escrow = self.sources.get("escrow")
+        if escrow is not None and escrow.read_at is not None and "casino" in found:
+            found["escrow"] = found["casino"]
+        return found
 
     @property
     def self_reported(self) -> bool:
@@ -258,7 +274,11 @@ class FleetState(msgspec.Struct):
         agents: by agent id.
         by_platform_id: agent id by its id at the casino, which escrow and payments use.
         in_transit: escrow money between two agents of the fleet of which only one side was seen, by escrow id:
-            positive while the worker's side is missing, negative while the creator's is; `in_transit_to` names whose.
+            positive while the worker's side is missing, negative while the creator's is. `in_transit_to` names whose,
+            empty while nobody knows who pays; `in_transit_since` says when the other side was seen.
+        paired: payments of which one side was seen, by the platform's reference: by whom, the signed amount, when.
+        unmatched: money that the two sides of payments and escrows inside the fleet do not agree on, positive = more
+            arrived than was sent.
         creators: agent id by the escrows that agents of the fleet have funded and that have not ended.
         performance: of the whole fleet; marked at every Tick.
         facts: facts folded by kind; `late` of them were booked when seen, `ignored` changed nothing.
@@ -267,6 +287,7 @@ class FleetState(msgspec.Struct):
         tracks: what rules about the fleet remember; those of an agent's rules are with the agent.
         alerts: alerts that are pending or firing, by agent id (empty for the fleet), alert and label values.
         repeated: facts that the shell left out since its start because they were recorded; not part of a snapshot.
+        refused: facts that the shell refused since its start, by reason; not part of a snapshot.
         happened: what the last fact brought to light; not part of a snapshot.
     """
 
@@ -278,6 +299,9 @@ class FleetState(msgspec.Struct):
     retired: dict[str, float] = msgspec.field(default_factory=dict)
     in_transit: dict[str, float] = msgspec.field(default_factory=dict)
     in_transit_to: dict[str, str] = msgspec.field(default_factory=dict)
+    in_transit_since: dict[str, float] = msgspec.field(default_factory=dict)
+    paired: dict[str, tuple[str, float, float]] = msgspec.field(default_factory=dict)
+    unmatched: float = 0.0
     creators: dict[str, str] = msgspec.field(default_factory=dict)
     facts: dict[str, int] = msgspec.field(default_factory=dict)
     late: int = 0
@@ -290,4 +314,5 @@ class FleetState(msgspec.Struct):
     tracks: Tracks = msgspec.field(default_factory=Tracks)
     alerts: dict[str, dict[str, dict[str, AlertInstance]]] = msgspec.field(default_factory=dict)
     repeated: int = 0
+    refused: dict[str, int] = msgspec.field(default_factory=dict)
     happened: list[Happening] = msgspec.field(default_factory=list)

@@ -9,18 +9,20 @@ docs/reference/definitions.md, "Conservation residual".
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
 TOLERANCE: Final = 1e-6
 """USD up to which two amounts are the same: half a cent is an error, the rounding of a double is not."""
+DIGITS: Final = 6
+"""Decimals of an unexplained amount."""
 MOST_PENDING: Final = 64
 """Readings that may wait for the next ledger read; beyond it the oldest is forgotten."""
 
 _ULPS: Final = 8
 """Roundings a platform may have made on the way to a balance, in units of its last place."""
-_DIGITS: Final = 6
 
 
 def _slack(*amounts: float) -> float:
@@ -106,7 +108,23 @@ class Conservation(msgspec.Struct):
         found = self.gaps + self.mismatch
         if abs(found) <= max(self.slack, TOLERANCE):
             found = self.largest or self.mismatch
-        return round(found, _DIGITS) + 0.0
+        return round(found, DIGITS) + 0.0
+
+
+def joint(residuals: Iterable[float | None]) -> float | None:
+    """Unexplained money of several books taken as one, USD: 0.0 when all are clean, or when there are none.
+
+    As in one book, it is the signed sum, and when the parts cancel the largest of them, so that a gain in one book
+    never hides a loss in another. None (Unknown) while one of them is.
+    """
+    found, largest = 0.0, 0.0
+    for residual in residuals:
+        if residual is None:
+            return None
+        found += residual
+        if abs(residual) > abs(largest):
+            largest = residual
+    return round(largest if abs(found) <= TOLERANCE else found, DIGITS) + 0.0
 
 
 def _same(one: float, other: float) -> bool:

@@ -76,7 +76,8 @@ class StoreSection(_Section):
         allow_inf_nan=False,
         gt=0,
         le=87_600,
-        description="Hours that readings (balances, marks, polls) are kept. Facts about money are never forgotten.",
+        description="Hours that readings (balances, marks, polls) are kept, and up to a quarter (at least an hour) longer: "
+        "until a state is kept with which a replay can begin. Facts about money are never forgotten.",
     )
 
 

@@ -41,7 +41,6 @@ class Monitor:
         store_error: why the store cannot commit now, empty while it can.
         failing_since: since when, by the clock; None while it can.
         seq: number of the last recorded fact.
-        refused: facts refused at the door since the start.
     """
 
     def __init__(self, open_store: Callable[[], Store], clock: Clock, policy: Policy | None = None) -> None:
@@ -53,7 +52,6 @@ class Monitor:
         self.store_error = ""
         self.failing_since: float | None = None
         self.seq = 0
-        self.refused = 0
         self._booking = asyncio.Lock()
         self._ending = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
@@ -70,6 +68,11 @@ class Monitor:
         if self._store is None:
             raise RuntimeError("the store was not open; call recover() first")
         return self._store
+
+    @property
+    def refused(self) -> int:
+        """Facts refused at the door since the start."""
+        return sum(self.state.refused.values())
 
     async def recover(self) -> int:
         """Open the store and come back to the state of its last fact; how many facts were folded after the snapshot.
@@ -132,16 +135,25 @@ class Monitor:
             [Tick(fact_id=fact_id("monitor", "tick", f"{now:.3f}"), agent_id="", at=now, seen_at=now, source="monitor")]
         )
 
-    async def save(self) -> None:
-        """Write a snapshot of the state as of the last commit."""
-        await self._whole(self._save())
+    async def save(self, *, keep_every_s: float | None = None) -> None:
+        """Write a snapshot of the state as of the last commit.
 
-    async def _save(self) -> None:
+        With `keep_every_s` it is also kept as a state with which a replay can begin, when the last such is that old.
+        """
+        await self._whole(self._save(keep_every_s))
+
+    async def _save(self, keep_every_s: float | None) -> None:
         async with self._booking:
             if self._store is None or self._ahead:
                 return
+            keep_at = None if keep_every_s is None else await self._due(keep_every_s)
             snapshot = Snapshot(self.seq, freeze(self.state))
-            await self._retried(lambda: self.store.save(snapshot))
+            await self._retried(lambda: self.store.save(snapshot, keep_at=keep_at))
+
+    async def _due(self, every_s: float) -> float | None:
+        """Now, when no snapshot was kept for so long (or the last one is of a time to come); else None."""
+        kept, now = await self._retried(self.store.kept), self.clock.now()
+        return None if kept and 0 <= now - kept[-1].at < every_s else now
 
     def give_up_waiting(self) -> None:
         """From now on a store that fails is not waited for: the service is ending."""
@@ -176,7 +188,8 @@ class Monitor:
         problems = check(event)
         if not problems:
             return True
-        self.refused += 1
+        reason = "newer_version" if any(problem.where == "v" for problem in problems) else "bad_number"
+        self.state.refused[reason] = self.state.refused.get(reason, 0) + 1
         log.warning("%s", BadEvent(f"fact {event.fact_id} was refused", problems))
         return False
 

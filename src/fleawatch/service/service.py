@@ -34,6 +34,8 @@ READINGS: Final = (
 """Kinds that only say how things stood at a moment; kept for hours, where facts about money are kept for days."""
 
 RETENTION_EVERY_S: Final = 3_600.0
+KEPT_STATES: Final = 4
+"""States kept while readings are: a replay begins with one, so readings stay up to a quarter longer than asked for."""
 LEAST_PAUSE_S: Final = 0.25
 STORE_LOST_S: Final = 600.0
 """Real seconds after which a store that fails is better opened anew by a restart."""
@@ -172,10 +174,10 @@ class Service:
         return self.watchdog.complaint()
 
     async def _forget_old(self) -> None:
-        now, keep, store = self.clock.now(), self.config.store, self.monitor.store
-        gone = await self.monitor.in_store(
-            lambda: store.prune(before=now - keep.keep_readings_hours * HOUR, kinds=READINGS)
-        )
+        horizon, store = self.config.store.keep_readings_hours * HOUR, self.monitor.store
+        await self.monitor.save(keep_every_s=horizon / KEPT_STATES)
+        before = self.clock.now() - horizon
+        gone = await self.monitor.in_store(lambda: store.prune(before=before, kinds=READINGS))
         log.info("retention: %d old readings were forgotten", gone)
 
     def _loop(self, name: str, work: Coroutine[Any, Any, None]) -> None:

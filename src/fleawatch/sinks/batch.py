@@ -1,164 +1,186 @@
-"""Some agents at one moment: what their readers say, turned into columns and lists that a writer can join.
+"""Some agents at one moment: what their readers say, one list of numbers a metric, with what its lines begin with.
 
 One reader is asked for all agents before the next one is, so that its code and what it looks at stay in the processor's
-caches. Where label values are known beforehand the rows of all agents are turned into columns at once; everything else
-is put end to end. Neither looks at a single number: that is what makes it cheap.
+caches. Where label values are known beforehand the rows of all agents are turned into columns, and those are put end to
+end; everything else is put end to end agent after agent. Neither looks at a single number: that is what makes it cheap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import compress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
+from typing import NamedTuple
 
 from fleawatch.flow.samples import AgentView, Memory, Readers
 from fleawatch.flow.samples.shape import Value
 from fleawatch.flow.state import AgentState
 from fleawatch.flow.tally import Distribution, Labels
-from fleawatch.sinks.wire import Ends, escaped, joined
-
-
-class Agents:
-    """The escaped ids of some agents, and what lines about them begin with: most families end their labels alike."""
-
-    __slots__ = ("_starts", "ids")
-
-    def __init__(self, ids: list[bytes]) -> None:
-        self.ids = ids
-        self._starts: dict[bytes, list[bytes]] = {}
-
-    def starts(self, tail: bytes) -> list[bytes]:
-        """Each id with `tail` behind it."""
-        found = self._starts.get(tail)
-        if found is None:
-            found = self._starts[tail] = [agent + tail for agent in self.ids]
-        return found
-
-
-Column = tuple[Labels, Agents, tuple[Value, ...]]
-"""Label values without the agent's id, the agents, and the number of each."""
+from fleawatch.sinks.wire import Ends, escaped
 
 Times = tuple[float, float]
 """The time of the scrape, and of the fleet's newest Tick."""
 
+Placed = tuple[Labels, bytes, Value]
+"""A number with its label values without the agent's id, and that id, escaped."""
+
 Distributions = list[tuple[bytes, Labels, Distribution]]
 
 
-class Kept:
-    """What is kept of an agent between two scrapes: numbers of its returns, and how the labels of its tallies are written.
-
-    A tally never forgets labels, so what was written of as many as there are now is still right.
-    """
-
-    __slots__ = ("agent", "memory", "starts")
-
-    def __init__(self, agent: AgentState) -> None:
-        self.agent = agent
-        self.memory = Memory()
-        self.starts: dict[str, list[bytes]] = {}
-
-
-class Listing:
-    """Samples of one metric, agent after agent.
+class Columns(NamedTuple):
+    """One metric whose label values are known beforehand.
 
     Attributes:
-        agents: escaped ids.
-        series: for each agent its numbers by label values without the id.
-        starts: for each agent its id and those labels as they are written, where the scrape before has left them.
+        labels: each set of label values.
+        values: for each of them in turn a number for each agent.
+        beside: what was tallied under labels that are not listed: seldom anything.
     """
 
-    __slots__ = ("agents", "series", "starts")
+    labels: Sequence[Labels]
+    values: list[Value]
+    beside: Sequence[Placed] = ()
 
-    def __init__(
-        self, agents: Sequence[bytes], series: Sequence[Mapping[Labels, Value]], starts: Sequence[list[bytes]] = ()
-    ) -> None:
-        self.agents = agents
-        self.series = series
+
+class Listing(NamedTuple):
+    """Any other metric: for each agent in turn the numbers it has.
+
+    Attributes:
+        counts: how many each agent has.
+        labels, values: of each, agent after agent; labels without the agent's id.
+    """
+
+    counts: list[int]
+    labels: list[Labels]
+    values: list[Value]
+
+
+class _Told:
+    """What was last said of a metric, and how it was written if that was the same the time before."""
+
+    __slots__ = ("starts", "text", "values")
+
+    def __init__(self, starts: list[bytes], values: list[Value]) -> None:
         self.starts = starts
+        self.values = values
+        self.text: bytes | None = None
 
-    def written(self, ends: Ends) -> bytes:
-        """The lines of all samples."""
-        starts = (
-            [start for known in self.starts for start in known]
-            if self.starts
-            else [
-                agent + ends[labels]
-                for agent, series in zip(self.agents, self.series, strict=True)
-                for labels in series
-            ]
-        )
-        return joined(ends.head, starts, [value for series in self.series for value in series.values()])
+
+class Roster:
+    """Some agents in a fixed order, and how what is said about them begins; kept while they are the same agents.
+
+    Attributes:
+        names: their ids.
+        ids: the same, escaped.
+    """
+
+    __slots__ = ("_listed", "_starts", "_told", "ids", "names")
+
+    def __init__(self, names: list[str]) -> None:
+        self.names = names
+        self.ids = [escaped(name) for name in names]
+        self._starts: dict[tuple[bytes, ...], list[bytes]] = {}
+        self._told: dict[str, _Told] = {}
+        self._listed: dict[str, tuple[list[int], list[Labels], list[bytes]]] = {}
+
+    def told(self, name: str, starts: list[bytes], values: list[Value], write: Callable[[], bytes]) -> bytes:
+        """The lines of a metric: those of the scrape before where nothing about them has changed, else as `write` makes them.
+
+        A text is kept once it came twice, so that what changes all the time takes no memory.
+        """
+        kept = self._told.get(name)
+        if kept is None or kept.starts is not starts or kept.values != values:
+            self._told[name] = _Told(starts, values)
+            return write()
+        if kept.text is None:
+            kept.text = write()
+        return kept.text
+
+    def starts(self, tails: tuple[bytes, ...]) -> list[bytes]:
+        """Every id with the first tail behind it, then with the second, and so on."""
+        found = self._starts.get(tails)
+        if found is None:
+            found = self._starts[tails] = [agent + tail for tail in tails for agent in self.ids]
+        return found
+
+    def listed(self, ends: Ends, listing: Listing) -> list[bytes]:
+        """The id and the labels of each number of a listing, as they are written: mostly those of the scrape before."""
+        counts, labels, _ = listing
+        kept = self._listed.get(ends.family.name)
+        if kept is not None and kept[0] == counts and kept[1] == labels:
+            return kept[2]
+        agents = chain.from_iterable(map(repeat, self.ids, counts))
+        written = [agent + tail for agent, tail in zip(agents, map(ends.__getitem__, labels), strict=True)]
+        self._listed[ends.family.name] = (counts, labels, written)
+        return written
 
 
 class Batch:
-    """What the readers say of some agents, metric by metric."""
+    """What the readers say of the agents of a roster, metric by metric."""
 
-    __slots__ = ("_agents", "_counters", "_kept", "_readers", "_views")
+    __slots__ = ("_agents", "_readers", "_roster", "_views")
 
-    def __init__(self, readers: Readers, agents: Sequence[AgentState], kept: Sequence[Kept], times: Times) -> None:
-        """Look at the agents; `kept` belongs to them one by one."""
+    def __init__(
+        self,
+        readers: Readers,
+        roster: Roster,
+        agents: Sequence[AgentState],
+        memories: Sequence[Memory],
+        times: Times,
+    ) -> None:
+        """Look at the agents, in the order of the roster; `memories` belong to them one by one."""
         at, ticked_at = times
         self._readers = readers
-        self._kept = kept
-        self._counters = [agent.tallies.counters for agent in agents]
-        self._agents = Agents([escaped(agent.agent_id) for agent in agents])
-        self._views = [AgentView(agent, at, known.memory, ticked_at) for agent, known in zip(agents, kept, strict=True)]
+        self._roster = roster
+        self._agents = agents
+        self._views = [AgentView(agent, at, kept, ticked_at) for agent, kept in zip(agents, memories, strict=True)]
 
-    def columns(self) -> Iterator[tuple[str, list[Column]]]:
-        """The columns of each metric whose label values are known beforehand, by name."""
-        agents, views = self._agents, self._views
+    def columns(self) -> Iterator[tuple[str, Columns]]:
+        """The numbers of each metric whose label values are known beforehand, by name."""
+        views = self._views
         for reader in self._readers.fixed:
-            rows = zip(*map(reader.read, views), strict=True)
-            yield reader.metric.name, [(labels, agents, row) for labels, row in zip(reader.labels, rows, strict=True)]
-        counted = self._readers.counted
-        for name, zeros in counted.listed:
-            rows = zip(*[counted.row(name, zeros, view) for view in views], strict=True)
-            columns = [(labels, agents, row) for labels, row in zip(zeros, rows, strict=True)]
-            yield name, columns + self._beside(name, zeros)
+            values = _end_to_end(map(reader.read, views))
+            first = 0
+            for metric, labels in reader.parts:
+                last = first + len(labels) * len(views)
+                yield metric.name, Columns(labels, values[first:last])
+                first = last
+        ids = self._roster.ids
+        for name, zeros, rows, beside in self._readers.counted.rows(views):
+            found = sorted((labels, ids[place], value) for place, labels, value in beside)
+            yield name, Columns(tuple(zeros), _end_to_end(rows), found)
 
-    def listings(self, ends: Mapping[str, Ends]) -> Iterator[tuple[str, Listing]]:
-        """The samples of each other metric that is no histogram, by name; `ends` are those of all metrics."""
-        agents = self._agents.ids
+    def listings(self) -> Iterator[tuple[str, Listing]]:
+        """The numbers of each other metric that is no histogram, by name."""
         for reader in self._readers.keyed:
-            series = list(map(reader.read, self._views))
-            yield reader.metric.name, Listing(list(compress(agents, series)), list(filter(None, series)))
+            yield reader.metric.name, _listing(list(map(reader.read, self._views)))
+        counters = [agent.tallies.counters for agent in self._agents]
         for name in self._readers.counted.open:
-            listing = self._tallied(name, ends[name])
-            if listing.agents:
-                yield name, listing
+            series = [found.get(name, _NOTHING) for found in counters]
+            if any(series):
+                yield name, _listing(series)
 
     def distributions(self) -> Iterator[tuple[str, Distributions]]:
         """The distributions of each histogram, by name."""
         found: dict[str, Distributions] = {}
         of_agents = self._readers.counted.of_agents
-        for agent_id, kept in zip(self._agents.ids, self._kept, strict=True):
-            for name, distributions in kept.agent.tallies.distributions.items():
+        for agent_id, agent in zip(self._roster.ids, self._agents, strict=True):
+            for name, distributions in agent.tallies.distributions.items():
                 if name in of_agents:
                     several = found.setdefault(name, [])
                     several += [(agent_id, labels, distributions[labels]) for labels in sorted(distributions)]
         yield from found.items()
 
-    def _tallied(self, name: str, ends: Ends) -> Listing:
-        agents: list[bytes] = []
-        found: list[Mapping[Labels, Value]] = []
-        written: list[list[bytes]] = []
-        for agent_id, kept, counters in zip(self._agents.ids, self._kept, self._counters, strict=True):
-            series = counters.get(name)
-            if series:
-                starts = kept.starts.get(name)
-                if starts is None or len(starts) != len(series):
-                    starts = kept.starts[name] = [agent_id + ends[labels] for labels in series]
-                agents.append(agent_id)
-                found.append(series)
-                written.append(starts)
-        return Listing(agents, found, written)
 
-    def _beside(self, name: str, zeros: Mapping[Labels, float]) -> list[Column]:
-        """What a counter has tallied under labels that its list of values does not know: seldom anything."""
-        listed = zeros.keys()
-        found = [
-            (labels, agent_id, series[labels])
-            for agent_id, counters in zip(self._agents.ids, self._counters, strict=True)
-            if (series := counters.get(name)) and not series.keys() <= listed
-            for labels in series.keys() - listed
-        ]
-        return [(labels, Agents([agent_id]), (value,)) for labels, agent_id, value in sorted(found)]
+_NOTHING: Mapping[Labels, float] = {}
+
+
+def _end_to_end(rows: Iterator[Sequence[Value]] | Sequence[Sequence[Value]]) -> list[Value]:
+    """The columns of a table, one after the other."""
+    return list(chain.from_iterable(zip(*rows, strict=True)))
+
+
+def _listing(series: Sequence[Mapping[Labels, Value]]) -> Listing:
+    return Listing(
+        list(map(len, series)),
+        list(chain.from_iterable(series)),
+        list(chain.from_iterable([one.values() for one in series])),
+    )

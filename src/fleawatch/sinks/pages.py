@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
 from typing import Final
 
 from fleawatch.catalog.assembly import Catalog
 from fleawatch.catalog.labels import WINDOW
 from fleawatch.flow.tally import Distribution, Labels
-from fleawatch.sinks.aliases import Derived
-from fleawatch.sinks.batch import Column, Distributions, Listing
+from fleawatch.sinks.aliases import Column, Derived
+from fleawatch.sinks.batch import Columns, Distributions, Listing, Placed, Roster
 from fleawatch.sinks.wire import Ends, Family, fill, histogram_template, joined, line
 
 _REMEMBERED: Final = 65_536
@@ -45,29 +46,32 @@ class Pages:
             for ends in self.ends.values():
                 ends.clear()
 
-    def columns(self, name: str, columns: Sequence[Column], at: float) -> None:
+    def columns(self, name: str, columns: Columns, roster: Roster, at: float) -> None:
         """Write columns of a metric, and its aliases as of `at`."""
-        ends = self.ends[name]
-        pieces = self._pieces[name]
-        shared = self._families[name].labels[1:] in _SHARED
-        for labels, agents, values in columns:
-            if shared:
-                pieces.append(joined(ends.head, agents.starts(ends[labels]), values))
-            else:
-                pieces.append(joined(ends.head, agents.ids, values, ends[labels]))
-        for one in self._derived.get(name, ()):
-            self._derive(one, ((labels, agents.ids, values) for labels, agents, values in columns), at)
-
-    def listing(self, name: str, listing: Listing, at: float) -> None:
-        """Write samples with all kinds of labels, and the aliases of their metric as of `at`."""
-        family = self._families[name]
-        if family.by_agent:
-            self._pieces[name].append(listing.written(self.ends[name]))
+        ends, pieces = self.ends[name], self._pieces[name]
+        labels, values, beside = columns
+        tails = tuple(map(ends.__getitem__, labels))
+        if self._families[name].labels[1:] in _SHARED:
+            starts = roster.starts(tails)
+            pieces.append(roster.told(name, starts, values, lambda: joined(ends.head, starts, values)))
         else:
-            self.singles(name, {labels: value for series in listing.series for labels, value in series.items()})
-            return
+            ids = roster.ids
+            pieces.append(roster.told(name, ids, values, lambda: joined(ends.head, ids * len(tails), values, tails)))
+        pieces += [joined(ends.head, (agent + ends[label],), (value,)) for label, agent, value in beside]
         for one in self._derived.get(name, ()):
-            self._derive(one, _by_labels(listing), at)
+            self._derive(one, chain(_column_by_column(columns, roster), _one_by_one(beside)), at)
+
+    def listing(self, name: str, listing: Listing, roster: Roster, at: float) -> None:
+        """Write samples with all kinds of labels, and the aliases of their metric as of `at`."""
+        ends = self.ends[name]
+        if not self._families[name].by_agent:
+            self.singles(name, dict(zip(listing.labels, listing.values, strict=True)))
+            return
+        starts, values = roster.listed(ends, listing), listing.values
+        self._pieces[name].append(roster.told(name, starts, values, lambda: joined(ends.head, starts, values)))
+        for one in self._derived.get(name, ()):
+            agents = chain.from_iterable(map(repeat, roster.ids, listing.counts))
+            self._derive(one, _one_by_one(zip(listing.labels, agents, listing.values, strict=True)), at)
 
     def distributions(self, name: str, found: Distributions) -> None:
         """Write the distributions of a histogram, and its aliases."""
@@ -119,9 +123,7 @@ class Pages:
             self._templates[family.name, labels] = template
         return template
 
-    def _derive(
-        self, one: Derived, columns: Iterable[tuple[Labels, Iterable[bytes], Iterable[float | None]]], at: float
-    ) -> None:
+    def _derive(self, one: Derived, columns: Iterable[Column], at: float) -> None:
         for labels, series in one.columns(columns, at).items():
             self._column(one.family, labels, series)
 
@@ -134,6 +136,11 @@ class Pages:
                 self._column(family, labels, {agent: distribution.last})
 
 
-def _by_labels(listing: Listing) -> Iterator[tuple[Labels, tuple[bytes], tuple[float | None]]]:
-    for agent, series in zip(listing.agents, listing.series, strict=True):
-        yield from ((labels, (agent,), (value,)) for labels, value in series.items())
+def _column_by_column(columns: Columns, roster: Roster) -> Iterator[Column]:
+    count = len(roster.ids)
+    for place, labels in enumerate(columns.labels):
+        yield labels, roster.ids, columns.values[place * count : (place + 1) * count]
+
+
+def _one_by_one(samples: Iterable[Placed]) -> Iterator[Column]:
+    return ((labels, (agent,), (value,)) for labels, agent, value in samples)

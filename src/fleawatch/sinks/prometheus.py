@@ -2,26 +2,27 @@
 
 Agents are taken a few hundred at a time: their numbers are read, turned into columns and written, and what was read is
 gone before the next ones come. A fleet of any size thus costs the same a sample, and nothing is kept between two scrapes
-but what changes once an hour at most: the numbers of returns, and which labels an agent's tallies have.
+but what seldom changes: numbers of returns and of trades, and which labels an agent's samples have.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Final
 
 from fleawatch.catalog.assembly import Catalog
 from fleawatch.catalog.spec import Owner, Scheme
-from fleawatch.flow.samples import OF_PROCESS, readers_of
-from fleawatch.flow.state import AgentState, FleetState
+from fleawatch.flow.samples import OF_PROCESS, Memory, readers_of
+from fleawatch.flow.state import FleetState
 from fleawatch.sinks.aliases import derived
-from fleawatch.sinks.batch import Batch, Kept
+from fleawatch.sinks.batch import Batch, Roster
 from fleawatch.sinks.negotiation import compress, negotiate
 from fleawatch.sinks.pages import Pages
 from fleawatch.sinks.process import ProcessReading, process_reading
 
 __all__ = ["Exposition", "compress", "negotiate"]
 
-AGENTS_AT_ONCE: Final = 256
+AGENTS_AT_ONCE: Final = 128
 """Agents whose numbers are in memory at the same time: enough for long columns, few enough for the cache."""
 
 
@@ -54,7 +55,8 @@ class Exposition:
         self._pages = Pages(catalog, derived(catalog, owner, aliases))
         self._process = process or process_reading()
         self._of_process = OF_PROCESS.intersection(metric.name for metric in catalog.owned_by(owner))
-        self._kept: dict[str, Kept] = {}
+        self._memories: defaultdict[str, Memory] = defaultdict(Memory)
+        self._rosters: list[Roster] = []
 
     def render(self, state: FleetState, at: float, openmetrics: bool = False) -> bytes:  # noqa: FBT001, FBT002 - as `negotiate` returns it
         """The body of one scrape.
@@ -67,25 +69,30 @@ class Exposition:
         pages = self._pages
         pages.begin()
         agents = [agent for _, agent in sorted(state.agents.items())]
-        for first in range(0, len(agents), AGENTS_AT_ONCE):
+        for number, first in enumerate(range(0, len(agents), AGENTS_AT_ONCE)):
             some = agents[first : first + AGENTS_AT_ONCE]
-            batch = Batch(self._readers, some, [self._keep(agent) for agent in some], (at, state.at))
+            roster = self._roster(number, [agent.agent_id for agent in some])
+            batch = Batch(self._readers, roster, some, [self._memories[name] for name in roster.names], (at, state.at))
             for name, columns in batch.columns():
-                pages.columns(name, columns, at)
-            for name, listing in batch.listings(pages.ends):
-                pages.listing(name, listing, at)
+                pages.columns(name, columns, roster, at)
+            for name, listing in batch.listings():
+                pages.listing(name, listing, roster, at)
             for name, distributions in batch.distributions():
                 pages.distributions(name, distributions)
         self._of_fleet(state, at)
-        if len(self._kept) > len(agents):
-            self._kept = {name: kept for name, kept in self._kept.items() if name in state.agents}
+        if len(self._memories) > len(agents):
+            for name in self._memories.keys() - state.agents.keys():
+                del self._memories[name]
+            del self._rosters[-(-len(agents) // AGENTS_AT_ONCE) :]
         return pages.body(openmetrics=openmetrics)
 
-    def _keep(self, agent: AgentState) -> Kept:
-        kept = self._kept.get(agent.agent_id)
-        if kept is None or kept.agent is not agent:
-            kept = self._kept[agent.agent_id] = Kept(agent)
-        return kept
+    def _roster(self, number: int, names: list[str]) -> Roster:
+        """The roster that stands at this place, made anew when it is not of these agents."""
+        if number == len(self._rosters):
+            self._rosters.append(Roster(names))
+        elif self._rosters[number].names != names:
+            self._rosters[number] = Roster(names)
+        return self._rosters[number]
 
     def _of_fleet(self, state: FleetState, at: float) -> None:
         pages = self._pages

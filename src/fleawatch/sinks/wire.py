@@ -101,34 +101,35 @@ class Ends(dict[Labels, bytes]):
         return tail
 
 
-def joined(head: bytes, starts: Sequence[bytes], values: Sequence[float | None], tail: bytes = b"") -> bytes:
+def joined(head: bytes, starts: Sequence[bytes], values: Sequence[float | None], tails: Sequence[bytes] = ()) -> bytes:
     """Lines of one family.
 
     Args:
         head: begins each line, up to the agent's id.
-        starts: for each line the escaped id, and what follows it up to `tail`.
+        starts: for each line the escaped id, and what follows it up to its tail.
         values: for each line the number; None, NaN and infinity have no line.
-        tail: goes before each number.
+        tails: go before the numbers, each before an equal share of them in turn; none when empty.
     """
-    if any(values):
-        text = _encode(values)
-        numbers = text[1:-1].split(b",")
-        if b"n" in text:
+    count = len(values)
+    unknown = values.count(None)
+    if unknown == count:
+        return b""
+    text = _encode(values)
+    numbers = text[1:-1].split(b",")
+    ends = [tail for tail in tails for _ in range(count // len(tails))] if tails else ()
+    if b"n" in text:
+        if text.count(b"n") == unknown:
+            known = [value is not None for value in values]
+        else:
             known = [number != b"null" for number in numbers]
-            starts, numbers = list(compress(starts, known)), list(compress(numbers, known))
-    else:
-        # Many counters have not counted yet, and many numbers are not known: no need to look at each.
-        unknown = values.count(None)
-        if unknown == len(values):
-            return b""
-        if unknown:
-            starts = [start for start, value in zip(starts, values, strict=True) if value is not None]
-        numbers = [b"0.0" if isinstance(values[0], float) else b"0"] * len(starts)
-    step = 4 if tail else 3
-    parts = [head] * (step * len(numbers))
+        count -= known.count(False)
+        numbers, starts = list(compress(numbers, known)), list(compress(starts, known))
+        ends = list(compress(ends, known))
+    step = 4 if tails else 3
+    parts = [head] * (step * count)
     parts[1::step] = starts
-    if tail:
-        parts[2::4] = [tail] * len(numbers)
+    if tails:
+        parts[2::4] = ends
     parts[step - 1 :: step] = numbers
     return b"".join(parts)
 

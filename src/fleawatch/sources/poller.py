@@ -203,6 +203,8 @@ class Poller:
                 failure = self._failure(source, error, time.perf_counter() - begun)
                 if isinstance(error, LedgerUnreadError):
                     seat.pace.worked()  # nobody was called, so there is nobody to spare: it comes again in its turn
+                    if not self._ledger_tried(source.agent_id):
+                        return None  # the ledger's own first reading is still to come: nothing has failed
                 else:
                     seat.pace.failed(error.reason, error.retry_after)
                 await self._commit(seat, (failure,))
@@ -211,6 +213,10 @@ class Poller:
             if await self._commit(seat, (*facts, end)):
                 seat.pace.worked()
             return None
+
+    def _ledger_tried(self, agent_id: str) -> bool:
+        known = self._known(agent_id)
+        return known is not None and "casino" in known.sources
 
     async def _facts(self, source: Source) -> Sequence[Event]:
         """One reading within its deadline. A mistake in an adapter is a failed reading, not the end of all reading."""

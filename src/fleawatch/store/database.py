@@ -18,13 +18,15 @@ from fleawatch.store.faults import explain, is_lost
 from fleawatch.store.lock import WriterLock
 from fleawatch.store.migrate import apply, pending, shipped
 
-Mode = Literal["owner", "worker", "reader"]
+Mode = Literal["owner", "worker", "reader", "still"]
 """What an opened store may do.
 
 `owner` is the one service that records facts; `worker` only claims outputs and reports on them; `reader` writes nothing.
+`still` is a reader of a store that no service has open: it trusts that nothing moves, and leaves no file beside the store,
+which a reader of a write-ahead log cannot avoid.
 """
 
-_ACCESS: Final[dict[Mode, str]] = {"owner": "rwc", "worker": "rw", "reader": "ro"}
+_ACCESS: Final[dict[Mode, str]] = {"owner": "rwc", "worker": "rw", "reader": "ro", "still": "ro&immutable=1"}
 _OLDEST_SQLITE: Final = (3, 38)
 _CACHE_KIB: Final = 32 * 1024
 """Page cache: the ids of facts come in no order, so writing a batch touches pages all over their index."""

@@ -13,8 +13,9 @@ from itertools import islice
 from fleawatch.errors import StoreError
 from fleawatch.events import AgentDeclared, AgentRetired, Amended, AnyEvent, Event, LedgerEntry
 from fleawatch.flow.outputs import AnyOutput, Output
-from fleawatch.ports import Claimed, Snapshot, StoredFact
+from fleawatch.ports import Claimed, Kept, Snapshot, StoredFact
 from fleawatch.store.batch import no_output, ready, ready_outputs, recorded_twice, seen_at, snapshot_ahead
+from fleawatch.store.begin import first_after, no_base, prune_point
 from fleawatch.store.order import in_ledger_order
 
 
@@ -43,6 +44,8 @@ class MemoryStore:
         self._open: dict[int, _Row] = {}
         self._keys: set[str] = set()
         self._snapshot: Snapshot | None = None
+        self._kept: dict[int, tuple[Kept, Snapshot]] = {}
+        self._forgotten = 0
         self._last_seq = 0
         self._last_output = 0
         self._closed = False
@@ -117,15 +120,31 @@ class MemoryStore:
         self._check_open()
         return [self._agents[agent_id] for agent_id in sorted(self._agents)]
 
-    def save(self, snapshot: Snapshot) -> None:
+    def save(self, snapshot: Snapshot, *, keep_at: float | None = None) -> None:
         self._check_open()
         if not 0 <= snapshot.seq <= self._last_seq:
             raise snapshot_ahead(snapshot, self._last_seq)
         self._snapshot = Snapshot(snapshot.seq, {scope: bytes(body) for scope, body in snapshot.bodies.items()})
+        if keep_at is not None:
+            self._kept[snapshot.seq] = (Kept(snapshot.seq, keep_at), self._snapshot)
 
     def snapshot(self) -> Snapshot | None:
         self._check_open()
         return None if self._snapshot is None else Snapshot(self._snapshot.seq, dict(self._snapshot.bodies))
+
+    def kept(self) -> list[Kept]:
+        self._check_open()
+        return sorted(kept for kept, _ in self._kept.values())
+
+    def base(self) -> Snapshot | None:
+        self._check_open()
+        if not self._forgotten:
+            return None
+        first = first_after(self.kept(), self._forgotten)
+        if first is None:
+            raise no_base(self._forgotten)
+        _, snapshot = self._kept[first.seq]
+        return Snapshot(snapshot.seq, dict(snapshot.bodies))
 
     def claim(self, *, now: float, limit: int, lease_s: float) -> list[Claimed]:
         self._check_open()
@@ -159,17 +178,25 @@ class MemoryStore:
     def prune(self, *, before: float, kinds: Sequence[str]) -> int:
         self._check_open()
         saved = self._snapshot.seq if self._snapshot else 0
-        kept: list[StoredFact] = []
-        for fact in self._facts:
-            if fact.seq <= saved and fact.event.seen_at < before and fact.event.__struct_config__.tag in kinds:
-                del self._booked[fact.event.fact_id]
-            else:
-                kept.append(fact)
-        gone, self._facts = len(self._facts) - len(kept), kept
+        gone = self._forget_facts(before, kinds, prune_point(self.kept(), before=before, saved=saved))
         for output_id, row in list(self._outputs.items()):
             if row.finished_at is not None and row.finished_at < before and row.seq <= saved:
                 self._keys.discard(row.output.key)
                 del self._outputs[output_id]
+        return gone
+
+    def _forget_facts(self, before: float, kinds: Sequence[str], point: int) -> int:
+        left: list[StoredFact] = []
+        for fact in self._facts:
+            if fact.seq <= point and fact.event.seen_at < before and fact.event.__struct_config__.tag in kinds:
+                del self._booked[fact.event.fact_id]
+            else:
+                left.append(fact)
+        gone, self._facts = len(self._facts) - len(left), left
+        if gone:
+            self._forgotten = max(self._forgotten, point)
+        for seq in [seq for seq in self._kept if seq < max(point, self._forgotten)]:
+            del self._kept[seq]
         return gone
 
     def close(self) -> None:

@@ -46,7 +46,13 @@ PENDING: Final = "SELECT count(*) FROM outputs WHERE finished_at IS NULL AND fai
 
 FORGET_FACTS: Final = """
 DELETE FROM facts WHERE seq IN
-    (SELECT seq FROM facts WHERE kind = :kind AND seen_at < :before AND seq <= :saved LIMIT :limit)
+    (SELECT seq FROM facts WHERE kind = :kind AND seen_at < :before AND seq <= :point LIMIT :limit)
+"""
+
+NOTE_FORGOTTEN: Final = "UPDATE meta SET value = max(value, :point) WHERE name = 'forgotten_seq'"
+
+FORGET_SNAPSHOTS: Final = """
+DELETE FROM kept_snapshots WHERE seq < max(:point, (SELECT value FROM meta WHERE name = 'forgotten_seq'))
 """
 
 FORGET_OUTPUTS: Final = """

@@ -7,6 +7,7 @@ suite runs on both.
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +18,10 @@ import msgspec
 from fleawatch.errors import BadEvent, StoreError
 from fleawatch.events import AgentDeclared, AnyEvent, Event, LedgerEntry, decode
 from fleawatch.flow.outputs import AnyOutput, Output, decode_output
-from fleawatch.ports import Claimed, Snapshot, StoredFact
-from fleawatch.store import queries
+from fleawatch.ports import Claimed, Kept, Snapshot, StoredFact
+from fleawatch.store import queries, snapshots
 from fleawatch.store.batch import no_output, ready, ready_outputs, snapshot_ahead
+from fleawatch.store.begin import first_after, no_base, prune_point
 from fleawatch.store.database import Database, Mode
 from fleawatch.store.order import in_ledger_order
 from fleawatch.store.rows import write_facts, write_outputs
@@ -89,19 +91,40 @@ class SqliteStore:
             rows = connection.execute(queries.AGENTS).fetchall()
         return [self._fact(AgentDeclared, body, agent_id) for agent_id, body in rows]
 
-    def save(self, snapshot: Snapshot) -> None:
+    def save(self, snapshot: Snapshot, *, keep_at: float | None = None) -> None:
         with self._writing("save the snapshot", "owner") as connection:
             last = _meta(connection, "last_seq") or 0
             if not 0 <= snapshot.seq <= last:
                 raise snapshot_ahead(snapshot, last)
-            _replace_snapshot(connection, snapshot.bodies)
-            connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('snapshot_seq', ?)", (snapshot.seq,))
+            snapshots.replace(connection, snapshot)
+            if keep_at is not None:
+                snapshots.keep(connection, snapshot, keep_at)
 
     def snapshot(self) -> Snapshot | None:
         with self._database.reading("read the snapshot") as connection:
             seq = _meta(connection, "snapshot_seq")
             bodies = dict(connection.execute("SELECT scope, body FROM snapshots").fetchall())
         return None if seq is None else Snapshot(seq, bodies)
+
+    def kept(self) -> list[Kept]:
+        with self._database.reading("read the kept snapshots") as connection:
+            return snapshots.kept(connection)
+
+    def base(self) -> Snapshot | None:
+        with self._database.reading("read the base of replays") as connection:
+            forgotten = _meta(connection, "forgotten_seq") or 0
+            if not forgotten:
+                return None
+            first = first_after(snapshots.kept(connection), forgotten)
+            if first is None:
+                raise no_base(forgotten, str(self._database.path))
+            try:
+                return Snapshot(first.seq, snapshots.kept_bodies(connection, first.seq))
+            except zlib.error as error:
+                raise StoreError(
+                    f"{self._database.path}: the snapshot kept after fact {first.seq} could not be read: {error}. "
+                    "Remedy: restore a backup."
+                ) from error
 
     def claim(self, *, now: float, limit: int, lease_s: float) -> list[Claimed]:
         parameters = {"now": now, "until": now + lease_s, "limit": max(0, limit)}
@@ -135,10 +158,16 @@ class SqliteStore:
         return int(count)
 
     def prune(self, *, before: float, kinds: Sequence[str]) -> int:
-        with self._database.reading("read the snapshot's number") as connection:
+        with self._database.reading("read the numbers of the snapshots") as connection:
             saved = _meta(connection, "snapshot_seq") or 0
-        bounds = {"before": before, "saved": saved, "limit": PRUNE_BATCH}
-        gone = sum(self._forget(queries.FORGET_FACTS, {**bounds, "kind": kind}) for kind in sorted(set(kinds)))
+            point = prune_point(snapshots.kept(connection), before=before, saved=saved)
+        bounds = {"before": before, "saved": saved, "point": point, "limit": PRUNE_BATCH}
+        gone = sum(
+            self._forget(queries.FORGET_FACTS, {**bounds, "kind": kind}, noting=queries.NOTE_FORGOTTEN)
+            for kind in sorted(set(kinds))
+        )
+        with self._writing("forget old snapshots", "owner") as connection:
+            connection.execute(queries.FORGET_SNAPSHOTS, bounds)
         self._forget(queries.FORGET_OUTPUTS, bounds)
         self._give_space_back()
         return gone
@@ -146,12 +175,14 @@ class SqliteStore:
     def close(self) -> None:
         self._database.close()
 
-    def _forget(self, sql: str, bounds: Mapping[str, object]) -> int:
-        """Delete in transactions of a bounded size, until one finds less than it could take."""
+    def _forget(self, sql: str, bounds: Mapping[str, object], *, noting: str = "") -> int:
+        """Delete in transactions of a bounded size, each with the note of it, until one finds less than it could take."""
         gone = 0
         while True:
             with self._writing("forget old rows", "owner") as connection:
                 deleted = connection.execute(sql, bounds).rowcount
+                if deleted and noting:
+                    connection.execute(noting, bounds)
             gone += deleted
             if deleted < PRUNE_BATCH:
                 return gone
@@ -203,14 +234,3 @@ class SqliteStore:
 def _meta(connection: sqlite3.Connection, name: str) -> int | None:
     row = connection.execute(queries.META, (name,)).fetchone()
     return None if row is None else int(row[0])
-
-
-def _replace_snapshot(connection: sqlite3.Connection, bodies: Mapping[str, bytes]) -> None:
-    """Make the table equal to `bodies`; a body that is the same as before is not written again."""
-    gone = [scope for (scope,) in connection.execute("SELECT scope FROM snapshots") if scope not in bodies]
-    connection.executemany("DELETE FROM snapshots WHERE scope = ?", [(scope,) for scope in gone])
-    connection.executemany(
-        "INSERT INTO snapshots (scope, body) VALUES (?, ?) "
-        "ON CONFLICT (scope) DO UPDATE SET body = excluded.body WHERE body <> excluded.body",
-        list(bodies.items()),
-    )

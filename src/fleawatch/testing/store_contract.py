@@ -16,7 +16,7 @@ from fleawatch.errors import StoreError
 from fleawatch.events import AgentDeclared, AgentRetired, Amended, BetSettled, LedgerEntry, Service, merge
 from fleawatch.events.identity import fact_id, ledger_id
 from fleawatch.flow.outputs import Notice
-from fleawatch.ports import Snapshot, Store
+from fleawatch.ports import Kept, Snapshot, Store
 
 
 def bet(number: int, *, agent_id: str = "a-1", seen_at: float | None = None) -> BetSettled:
@@ -247,20 +247,77 @@ class StoreContract:
         assert [claim.output for claim in store.claim(now=3.0, limit=9, lease_s=30.0)] == [notice("k2")]
 
     def test_pruning_forgets_old_facts_of_the_kinds_named(self, store: Store) -> None:
-        """Only facts of the kinds, seen before the time and not after the snapshot go, and with them their ledger rows."""
+        """Only facts of the kinds, seen before the time and in a kept snapshot go, and with them their ledger rows."""
         store.commit([bet(1), ledger_row(0), bet(2, seen_at=50.0), declared("a-1"), bet(3), bet(4)], [])
-        assert store.prune(before=40.0, kinds=["bet_settled"]) == 0  # no snapshot: every fact is needed
         store.save(Snapshot(5, {}))
+        assert store.prune(before=40.0, kinds=["bet_settled"]) == 0  # none was kept: every fact is needed
+        store.save(Snapshot(5, {}), keep_at=40.0)
         assert store.prune(before=40.0, kinds=["bet_settled", "ledger_entry", "agent_declared"]) == 4
         assert [seq for seq, _ in store.facts()] == [3, 6]
         assert store.ledger("a-1") == []
         assert store.known([bet(1).fact_id, bet(4).fact_id]) == {bet(4).fact_id: bet(4)}
         assert store.agents() == [declared("a-1")]  # whoever was declared is still watched
 
+    def test_a_replay_begins_with_the_first_fact_while_it_is_there(self, store: Store) -> None:
+        """As long as nothing was forgotten there is no base, whatever was kept and pruned in vain."""
+        store.commit([bet(1), bet(2)], [])
+        assert store.base() is None
+        store.save(Snapshot(1, {"": b"one"}), keep_at=10.0)
+        store.save(Snapshot(2, {"": b"two"}), keep_at=20.0)
+        assert (store.base(), store.kept()) == (None, [Kept(1, 10.0), Kept(2, 20.0)])
+        assert store.prune(before=9.0, kinds=["bet_settled"]) == 0
+        assert store.prune(before=99.0, kinds=["tick"]) == 0
+        assert (store.base(), store.kept()) == (None, [Kept(2, 20.0)])
+
+    def test_a_replay_begins_where_forgetting_ended(self, store: Store) -> None:
+        """The newest snapshot kept before the time is the base: what is after it stays, what was kept before it goes."""
+        for number in range(1, 5):
+            store.commit([bet(number, seen_at=1.0)], [])
+            store.save(Snapshot(number, {"": b"fleet" * number, "a-1": b"\x00\xff"}), keep_at=10.0 * number)
+        assert store.prune(before=29.0, kinds=["bet_settled"]) == 2
+        assert store.base() == Snapshot(2, {"": b"fleet" * 2, "a-1": b"\x00\xff"})
+        assert ([seq for seq, _ in store.facts()], store.kept()) == (
+            [3, 4],
+            [Kept(2, 20.0), Kept(3, 30.0), Kept(4, 40.0)],
+        )
+        assert store.prune(before=29.0, kinds=["bet_settled"]) == 0
+        assert store.prune(before=35.0, kinds=["bet_settled"]) == 1
+        assert (store.base(), store.snapshot()) == (
+            Snapshot(3, {"": b"fleet" * 3, "a-1": b"\x00\xff"}),
+            Snapshot(4, {"": b"fleet" * 4, "a-1": b"\x00\xff"}),
+        )
+
+    def test_the_base_stays_when_the_clock_goes_back(self, store: Store) -> None:
+        """A cutoff before the last one forgets nothing, and the base still is where forgetting ended."""
+        store.commit([bet(1), bet(2), bet(3)], [])
+        for seq in (1, 2, 3):
+            store.save(Snapshot(seq, {"": b"%d" % seq}), keep_at=10.0 * seq)
+        assert store.prune(before=20.0, kinds=["bet_settled"]) == 2
+        assert store.prune(before=5.0, kinds=["bet_settled"]) == 0
+        assert (store.base(), store.kept()) == (Snapshot(2, {"": b"2"}), [Kept(2, 20.0), Kept(3, 30.0)])
+
+    def test_a_snapshot_kept_again_after_the_same_fact_replaces_the_first(self, store: Store) -> None:
+        """A restart without new facts keeps one state, the newer one."""
+        store.commit([bet(1)], [])
+        store.save(Snapshot(1, {"": b"old", "b-1": b"gone"}), keep_at=10.0)
+        store.save(Snapshot(1, {"": b"new"}), keep_at=20.0)
+        store.save(Snapshot(1, {"": b"not kept"}))
+        assert store.kept() == [Kept(1, 20.0)]
+        assert store.prune(before=99.0, kinds=["bet_settled"]) == 1
+        assert store.base() == Snapshot(1, {"": b"new"})
+
+    def test_nothing_after_the_saved_snapshot_is_forgotten(self, store: Store) -> None:
+        """A kept snapshot that is newer than the one of a restart does not let facts go that the restart needs."""
+        store.commit([bet(1), bet(2)], [])
+        store.save(Snapshot(2, {}), keep_at=1.0)
+        store.save(Snapshot(1, {}))
+        assert store.prune(before=99.0, kinds=["bet_settled"]) == 0
+        assert [seq for seq, _ in store.facts()] == [1, 2]
+
     def test_a_number_is_never_given_twice(self, store: Store) -> None:
         """When the newest facts are forgotten the next one gets a new number, or a restart would leave it out."""
         store.commit([bet(1), bet(2)], [])
-        store.save(Snapshot(2, {}))
+        store.save(Snapshot(2, {}), keep_at=3.0)
         assert store.prune(before=99.0, kinds=["bet_settled"]) == 2
         assert store.commit([], []) == 2
         assert store.commit([bet(3)], []) == 3
@@ -306,6 +363,8 @@ class StoreContract:
             store.agents,
             store.snapshot,
             lambda: store.save(Snapshot(1, {})),
+            store.kept,
+            store.base,
             lambda: store.claim(now=1.0, limit=1, lease_s=1.0),
             lambda: store.finish(1, now=1.0),
             lambda: store.fail(1, now=1.0, error="x", retry_at=None),

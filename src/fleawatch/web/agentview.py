@@ -43,6 +43,7 @@ def agent_document(agent: AgentState, at: float, max_age_s: float) -> Document:
             "by_market": earnings.markets(standings),
             "by_asset": earnings.attribution(standings, "asset"),
             "by_hour": earnings.attribution(standings, "hour"),
+            "known_since": {f"{service}_at": since for service, since in sorted(agent.pnl_since.items())},
         },
         "fees": earnings.fees(standings),
         "positions": holdings.positions(standings),
@@ -150,7 +151,7 @@ def _control(control: Control, own: Standing) -> Document:
         "gate": control.gate,
         "gate_reason": control.gate_reason or ("nobody said" if control.gate is None else None),
         "lease_until_at": control.lease_until,
-        "epoch": own.number(control.epoch),
+        "epoch": own.number(control.epoch, "nobody said"),
         "limits": None if limits is None else {name: own.number(value) for name, value in limits.items()},
         "halt": None
         if halt is None

@@ -8,6 +8,7 @@ import msgspec
 
 from fleawatch.flow.state import FleetState
 from fleawatch.web.agentview import history_document
+from fleawatch.web.fleetmoney import Conserved, conserved
 from fleawatch.web.fleetwindows import fleet_basis, fleet_windows
 from fleawatch.web.number import Number, Standing, total
 from fleawatch.web.row import AgentRow, rows
@@ -21,6 +22,7 @@ class FleetView(msgspec.Struct, frozen=True):
     Attributes:
         at: when, by the service's clock.
         equity: sum over the agents.
+        conservation: whether the fleet's money is explained.
         standing: how far numbers of the fleet as one can be trusted.
     """
 
@@ -30,6 +32,7 @@ class FleetView(msgspec.Struct, frozen=True):
     doubts: tuple[Doubt, ...]
     sources: tuple[SourceLine, ...]
     equity: Number
+    conservation: Conserved
     standing: Standing
 
 
@@ -44,6 +47,7 @@ def fleet_view(state: FleetState, at: float, max_age_s: float) -> FleetView:
         doubts=doubts(state, found),
         sources=source_lines(state.agents.values(), at),
         equity=equity,
+        conservation=conserved(state, at, max_age_s),
         standing=Standing("fleet", state.at or None, equity.freshness, equity.reason),
     )
 
@@ -63,6 +67,7 @@ def fleet_document(state: FleetState, view: FleetView) -> dict[str, Any]:
         "agents": {"watched": Number(len(view.rows), view.at, "fleet", "fresh", None), **counts},
         "tiles": {tile.key: tile_document(tile) for tile in view.tiles},
         "equity": view.equity,
+        "conservation": view.conservation,
         "nav": standing.ratio(performance.nav.value, unborn),
         "drawdown": standing.ratio(drawdown.current(), unborn),
         "drawdown_max": standing.ratio(drawdown.max(), unborn),

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fleawatch.errors import Problem
+from fleawatch.flow.conservation import fleet_residual
 from fleawatch.web.answer import TEXT, answer, json_answer, problem_document, wants_json
 from fleawatch.web.number import Number
 from fleawatch.web.query import Query
@@ -81,6 +82,12 @@ class Health:
         yield Check("store", "down" if monitor.store_error else "ok", monitor.store_error or None, now)
         problems = "; ".join(map(str, self._watched.readiness()))
         yield Check("readiness", "degraded" if problems else "ok", problems or None, now)
+        refused = None
+        if monitor.refused:
+            refused = (
+                f"{monitor.refused} facts were refused since the start, what they told is missing; the log names them"
+            )
+        yield Check("intake", "degraded" if refused else "ok", refused, now)
         ticked = monitor.state.at
         if not ticked:
             yield Check("time", "degraded", "no tick yet", Number(None, None, "monitor", "unknown", "no tick yet"))
@@ -102,6 +109,8 @@ class Health:
             for name, book in agent.books.items()
             if (residual := book.conservation.residual())
         ]
+        if between := fleet_residual(state).between:
+            found.append(f"fleet between agents {between:+.2f}")
         age = Number(round(max(0.0, at - state.at), 3), state.at or None, "monitor", "fresh", None)
         reason = f"unexplained money: {', '.join(sorted(found)[:5])}" if found else None
         yield Check("conservation", "degraded" if found else "ok", reason, age)

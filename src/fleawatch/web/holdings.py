@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fleawatch.flow.conservation import UNSETTLED
 from fleawatch.flow.state import AgentState, Escrow, Holding, Position
 from fleawatch.web.number import Number, Standing
 from fleawatch.web.standing import TRADING, Standings
@@ -99,7 +100,7 @@ def residuals(standings: Standings) -> list[Record]:
     for name, book in sorted(standings.agent.books.items()):
         service, _, currency = name.partition(":")
         standing = standing_of(standings, service)
-        residual = standing.number(book.conservation.residual(), "a balance differs, and its ledger was not read since")
+        residual = standing.number(book.conservation.residual(), UNSETTLED)
         found.append(
             {
                 "service": service,

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from fleawatch.flow.conservation import fleet_residual
 from fleawatch.flow.state import AgentState, FleetState
 from fleawatch.web.number import Freshness, Number
 from fleawatch.web.row import AgentRow
@@ -29,7 +30,10 @@ class SourceLine(msgspec.Struct, frozen=True):
 
 
 class Doubt(msgspec.Struct, frozen=True):
-    """Something that makes numbers doubtful. `amount` is USD where it is about money."""
+    """Something that makes numbers doubtful. `amount` is USD where it is about money.
+
+    What is nobody's alone has an empty `agent_id`: it is about the fleet.
+    """
 
     level: Level
     what: str
@@ -87,6 +91,12 @@ def _line(collector: str, agents: Sequence[AgentState], at: float) -> SourceLine
 def doubts(state: FleetState, rows: Iterable[AgentRow]) -> tuple[Doubt, ...]:
     """What is doubtful, worst first: unexplained money, lost epochs, unknown agents, agents at their last value."""
     found: list[Doubt] = []
+    between = fleet_residual(state).between
+    if between:
+        amount = Number(between, state.at or None, "fleet", "fresh", None)
+        arrived = "more" if between > 0 else "less"
+        text = f"of payments inside the fleet {abs(between):,.2f} USD {arrived} arrived than was sent"
+        found.append(Doubt("critical", "unexplained_money", "", text, amount))
     for agent in state.agents.values():
         found += _unexplained(agent)
         lost = agent.performance.nav.total_losses

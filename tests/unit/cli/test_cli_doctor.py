@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from fleawatch.cli.doctor import _source, _store, examine
+from fleawatch.cli.doctor import _port, _source, _store, examine
 from fleawatch.events import HealthRead, reading_id
 from fleawatch.service.config import Config
 from fleawatch.store import open_store
@@ -87,3 +91,66 @@ def test_a_file_that_is_no_store_is_a_failure(tmp_path):
     finding = _store(tmp_path)
     assert not finding.ok
     assert finding.remedy
+
+
+def test_looking_at_a_stopped_store_leaves_nothing_beside_it(tmp_path):
+    """The write-ahead log of SQLite is the service's; a look at a store that is at rest needs none and makes none."""
+    open_store(str(tmp_path)).close()
+    before = sorted(path.name for path in tmp_path.iterdir())
+    assert _store(tmp_path).ok
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+class Health(BaseHTTPRequestHandler):
+    """Answers to everything with what it was given."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.server.body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("body", "in_use", "ok", "detail"),
+    [
+        (b'{"status": "ok", "started_at": 1.0, "checks": []}', True, True, "the running service listens there"),
+        (b'{"status": "ok", "started_at": 1.0, "checks": []}', False, False, "of another store"),
+        (b'{"status": "ok"}', True, False, "in use"),
+        (b"<html>", True, False, "in use"),
+    ],
+)
+def test_the_port_of_the_running_service_is_its_own(tmp_path, body, in_use, ok, detail):
+    """A port is taken wrongly by anybody but the service that has this configuration's store open."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Health) as server, contextlib.ExitStack() as stack:
+        server.body = body
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        stack.callback(server.shutdown)
+        if in_use:
+            stack.callback(open_store(str(tmp_path)).close)
+        port = server.server_address[1]
+        finding = _port(
+            Config.model_validate({"agents": [{"id": "a-1"}], "listen": {"port": port}, "store": {"path": tmp_path}})
+        )
+    assert finding.ok is ok
+    assert detail in finding.detail
+    assert bool(finding.remedy) is not ok
+
+
+def test_a_port_that_answers_nothing_is_not_ours(tmp_path):
+    """Something that listens and hangs up is no service."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+
+        def hang_up():
+            listening.accept()[0].close()
+
+        answering = threading.Thread(target=hang_up)
+        answering.start()
+        finding = _port(
+            Config.model_validate({"agents": [{"id": "a-1"}], "listen": {"port": port}, "store": {"path": tmp_path}})
+        )
+        answering.join()
+    assert not finding.ok

@@ -10,6 +10,7 @@ from fleawatch.events import (
     LedgerEntry,
     Tick,
 )
+from fleawatch.flow.fold.flows import WITHDRAWN_KEPT
 from fleawatch.testing.belt import Belt
 
 
@@ -158,6 +159,60 @@ def test_a_withdrawal_leaves_at_its_hold_and_only_its_fee_is_a_loss(belt):
     assert agent.income == {"fees": -0.5}
     assert agent.tallies.get("pf_wallet_withdrawals_usdc_total", ("withdrawal",)) == 20
     assert 1 - agent.performance.nav.value == pytest.approx(0.5 / 100)
+
+
+def withdraw(belt, amount, fee="0.5"):
+    """Hold, return of the hold, charge."""
+    total = float(amount) + float(fee)
+    belt.row("a-1", "withdrawal_hold", -total)
+    belt.row("a-1", "withdrawal_release", total)
+    belt.row("a-1", "withdrawal", -total, fee=fee)
+
+
+def test_a_refunded_withdrawal_returns_its_fee(belt):
+    """The platform sends a failed withdrawal back fee and all, so nothing was lost and nothing has left."""
+    withdraw(belt, 20)
+    belt.row("a-1", "withdrawal_refund", "20.5")
+    agent = belt["a-1"]
+    assert (agent.equity, agent.flows, agent.withdrawals, agent.income) == (100, 100, 0, {"fees": 0})
+    assert agent.performance.nav.value == pytest.approx(1.0, abs=1e-12)
+    assert agent.performance.changes.total == 0
+    assert agent.casino.withdrawn == []
+
+
+def test_a_refund_without_the_fee_leaves_it_lost(belt):
+    """What comes back is compared with what left: the rest is the fee that was paid."""
+    withdraw(belt, 20)
+    belt.row("a-1", "withdrawal_refund", 20)
+    agent = belt["a-1"]
+    assert (agent.equity, agent.flows, agent.withdrawals, agent.income) == (99.5, 100, 0, {"fees": -0.5})
+
+
+def test_a_refund_belongs_to_the_newest_withdrawal_of_its_amount(belt):
+    """Others keep their fees, and each comes back once."""
+    for amount, fee in ((20, "0.5"), (20.5, "0"), (30, "0.5")):
+        withdraw(belt, amount, fee)
+    belt.row("a-1", "withdrawal_refund", "20.5")
+    assert belt["a-1"].income == {"fees": -1.0}
+    belt.row("a-1", "withdrawal_refund", "20.5")
+    assert belt["a-1"].income == {"fees": -0.5}
+    belt.row("a-1", "withdrawal_refund", "20.5")
+    agent = belt["a-1"]
+    assert agent.income == {"fees": -0.5}
+    assert agent.casino.withdrawn == [(30, 0.5)]
+    assert agent.equity - agent.flows == pytest.approx(-0.5)
+
+
+def test_withdrawals_that_may_come_back_are_bounded(belt):
+    """A refund of one that is forgotten is a flow, fee and all."""
+    belt.row("a-1", "deposit", 1000)
+    withdraw(belt, 7)
+    for _ in range(WITHDRAWN_KEPT):
+        withdraw(belt, 5)
+    belt.row("a-1", "withdrawal_refund", "7.5")
+    agent = belt["a-1"]
+    assert len(agent.casino.withdrawn) == WITHDRAWN_KEPT
+    assert agent.income["fees"] == pytest.approx(-0.5 * (WITHDRAWN_KEPT + 1))
 
 
 def test_a_refused_withdrawal_is_undone(belt):

@@ -210,6 +210,95 @@ def test_a_worker_that_was_paid_before_the_lock_was_seen_is_not_paid_twice(belt)
     assert belt["worker"].escrows == {}
 
 
+def whole(belt, *names):
+    """These agents' ledgers are read to their ends, a little later."""
+    belt.wait(1, tick=False)
+    for name in names:
+        belt.end(name)
+        belt.read(name)
+
+
+@pytest.mark.parametrize("told", [(create, release), (create,), ()])
+def test_a_worker_that_is_paid_before_anybody_read_the_lock_is_no_gain_of_the_fleet(belt, told):
+    """An escrow that lived between two readings of its creator: the payment waits until all ledgers were read."""
+    belt.row("worker", "escrow_release", "9.9", "esc_1")
+    whole(belt, "worker")
+    belt.wait(15)
+    performance = belt.fleet.performance
+    assert (belt["worker"].equity, performance.daily.equity) == (pytest.approx(109.9), pytest.approx(200))
+    assert performance.nav.value == pytest.approx(1.0)
+    lock(belt)
+    whole(belt, "creator")
+    for tell in told:
+        tell(belt)
+        belt.wait(15)
+        assert performance.daily.equity == pytest.approx(199.9 if tell is release else 200)
+    whole(belt, "worker", "creator")
+    belt.wait(15)
+    if release in told:
+        assert (belt.fleet.in_transit, performance.changes.total) == ({}, pytest.approx(-0.1))
+    else:
+        assert (belt.fleet.in_transit_to, performance.daily.equity) == ({"esc_1": "creator"}, pytest.approx(200))
+    assert performance.drawdowns["all_time"].high() == pytest.approx(1.0)
+
+
+def test_a_release_told_before_the_lock_completes_a_payment_that_waits(belt):
+    """The service may tell of all of it before the creator's ledger shows the lock."""
+    belt.row("worker", "escrow_release", "9.9", "esc_1")
+    belt.wait(15)
+    create(belt)
+    release(belt)
+    belt.wait(15)
+    assert belt.fleet.performance.daily.equity == pytest.approx(200)
+    lock(belt)
+    belt.wait(15)
+    assert (belt.fleet.in_transit, belt.fleet.performance.daily.equity) == ({}, pytest.approx(199.9))
+
+
+def test_a_payment_by_a_stranger_is_income_once_all_ledgers_were_read(belt):
+    """Nobody of the fleet has named it, so it came from outside."""
+    belt.row("worker", "escrow_release", "9.9", "esc_9")
+    belt.wait(15)
+    assert belt.fleet.performance.changes.total == 0
+    whole(belt, "creator")
+    belt.wait(15)
+    assert belt.fleet.performance.changes.total == 0
+    whole(belt, "worker")
+    belt.wait(15)
+    assert (belt.fleet.in_transit, belt.fleet.performance.changes.total) == ({}, pytest.approx(9.9))
+
+
+def test_a_payment_waits_for_no_ledger_that_cannot_be_read(belt):
+    """An agent whose key is refused may not hold up the income of the others for ever."""
+    belt.row("worker", "escrow_release", "9.9", "esc_9")
+    belt.fail("creator", reason="unauthorized")
+    whole(belt, "worker")
+    belt.wait(15)
+    assert belt.fleet.performance.changes.total == pytest.approx(9.9)
+
+
+def test_an_agent_that_is_alone_in_its_fleet_waits_for_nobody():
+    """Its only possible payers are strangers."""
+    belt = Belt()
+    belt.watch("worker", WHO)
+    belt.row("worker", "deposit", 100)
+    belt.wait(15)
+    belt.row("worker", "escrow_release", "9.9", "esc_9")
+    belt.wait(15)
+    assert (belt.fleet.in_transit, belt.fleet.performance.changes.total) == ({}, pytest.approx(9.9))
+
+
+def test_a_payer_that_joins_later_was_a_stranger_when_it_paid(belt):
+    """Its equity comes in without the money, so the worker's gain is the fleet's."""
+    belt.declare("late", WHO)
+    belt.row("worker", "escrow_release", "9.9", "esc_1")
+    belt.wait(1)
+    belt.row("late", "deposit", 50)
+    belt.row("late", "escrow_lock", -10, "esc_1")
+    belt.wait(15)
+    assert (belt.fleet.in_transit, belt.fleet.performance.changes.total) == ({}, pytest.approx(9.9))
+
+
 def test_history_of_agents_that_join_is_never_on_its_way():
     """Escrows that were released before the first reading leave no correction, in whichever order agents are read."""
     for first, second in (("creator", "worker"), ("worker", "creator")):

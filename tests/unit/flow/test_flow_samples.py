@@ -1,13 +1,11 @@
 """What the state says, metric by metric."""
 
-import importlib
-import sys
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
 from fleawatch.catalog.fleet import CATALOG
+from fleawatch.catalog.labels import COMPONENT, FIELD, STRATEGY
 from fleawatch.events import (
     AgentRetired,
     BetSettled,
@@ -21,10 +19,10 @@ from fleawatch.events import (
 )
 from fleawatch.flow.samples import OF_PROCESS, READERS, UNBUILT, readers_of, samples
 from fleawatch.flow.snapshot import freeze, thaw
+from fleawatch.flow.words import word
+from fleawatch.testing import exposition_facts as facts
 from fleawatch.units import HOUR, WINDOWS
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "sinks"))
-facts = importlib.import_module("exposition_facts")
 START, END = facts.START, facts.END
 MONITOR = readers_of(CATALOG, "monitor")
 
@@ -263,6 +261,42 @@ class TestMoney:
         facts.folded(next(ledger.end(START + 6)), state=state)
         assert said(state, START + 6)[key] == -10.0
 
+    def test_results_are_known_since_each_services_first_word(self):
+        """Since the ledger begins for play and escrows, since the first reading elsewhere; nothing while nobody read."""
+        name = "pf_pnl_since_timestamp_seconds"
+        state = facts.folded(facts.declared(collectors=("casino", "escrow", "trading", "wallet", "domains")))
+        assert name not in names(said(state, START))
+        ledger = facts.Ledger()
+        facts.folded(ledger.row(START - 500, "deposit", "100"), *ledger.end(START), facts.read(START), state=state)
+        assert {labels for one, labels in said(state, START) if one == name} == {("a-1", "casino")}
+        facts.folded(
+            facts.read(START, collector="escrow"),
+            facts.fact(PositionsRead, START + 1, open_ids=(), marked=True),
+            state=state,
+        )
+        facts.folded(facts.balance(START + 2, "5", service="domains"), state=state)
+        facts.folded(facts.balance(START + 3, "5", service="wallet"), state=state)
+        found = {labels[1]: value for (one, labels), value in said(state, START + 3).items() if one == name}
+        assert found == {
+            "casino": START - 500,
+            "escrow": START - 500,
+            "trading": START + 1,
+            "domains": START + 2,
+            "wallet": START + 3,
+        }
+        facts.folded(facts.declared(collectors=("casino",)), state=state)
+        assert set(state.agents["a-1"].pnl_since) == {"casino"}
+
+    def test_results_of_an_agent_that_reports_itself_are_known_since_its_first_report(self):
+        """Nobody can tell what it did before."""
+        state = facts.folded(facts.declared(collectors=()))
+        assert state.agents["a-1"].pnl_since == {}
+        facts.folded(facts.balance(START + 9, "100"), state=state)
+        facts.folded(
+            facts.fact(BetSettled, START + 4, bet_id="b", game="dice", stake=Decimal(1), payout=Decimal(0)), state=state
+        )
+        assert state.agents["a-1"].pnl_since == {"casino": START + 4}
+
     def test_the_platforms_usd_is_usdc(self):
         """A book in USD is shown under the one label that the platform's money has."""
         state = facts.folded(facts.declared(), facts.balance(START, "7", currency="USD"), facts.read(START))
@@ -371,3 +405,19 @@ class TestKeys:
         assert said(state, START + 30)[key] == 0
         facts.folded(facts.read(START + 45), state=state)
         assert said(state, START + 45)[key] == 1
+
+
+class TestOverflow:
+    def test_a_label_of_one_metric_names_it(self):
+        """An overflow is counted once under its label; the metric is named where no other carries the label."""
+        one, two = playing(), "a text that is no label"
+        agent = one.agents["a-1"]
+        for label in (STRATEGY, STRATEGY, COMPONENT):
+            assert word(agent, label, two) == "other"
+        assert word(one, FIELD, two) == "other"
+        found = {labels: count for (name, labels), count in said(one, END).items() if name == "pf_label_overflow_total"}
+        assert found == {
+            ("other", "strategy"): 2,
+            ("pf_agent_errors_total", "component"): 1,
+            ("pf_response_schema_errors_total", "field"): 1,
+        }

@@ -272,6 +272,7 @@ def test_a_failed_withdrawal_returns_with_its_fee(solo):
             WithdrawalChanged, "w-1", service="casino", withdrawal_id="w", amount_usd=20, fee_usd=0.5, status=status
         )
     assert (solo.agent.equity, solo.agent.flows, solo.agent.income["fees"]) == (100, 0, 0)
+    assert (solo.agent.withdrawals, solo.nav) == (0, pytest.approx(1.0, abs=1e-12))
 
 
 def test_a_self_reported_challenge_is_held_and_lost_or_won(solo):

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from fleawatch.risk.conservation import MOST_PENDING, Conservation
+from fleawatch.risk.conservation import MOST_PENDING, Conservation, joint
 
 ROWS = [(100.0, 100.0), (-10.0, 90.0), (25.5, 115.5), (-0.25, 115.25), (4.75, 120.0)]
 
@@ -146,3 +146,20 @@ def test_readings_that_wait_are_bounded():
     for number in range(1000):
         conservation.balance(float(number))
     assert len(conservation.pending) == MOST_PENDING
+
+
+@pytest.mark.parametrize(
+    ("parts", "whole"),
+    [
+        ([], 0.0),
+        ([0.0, 0.0], 0.0),
+        ([0.0, 5.0, -2.0], 3.0),
+        ([5.0, -5.0], 5.0),
+        ([-4.0, 1.0, 3.0], -4.0),
+        ([0.1, 0.2], 0.3),
+        ([1.0, None], None),
+    ],
+)
+def test_books_taken_as_one_hide_no_part(parts, whole):
+    """The signed sum, the largest part when the parts cancel, and Unknown while one part is."""
+    assert joint(parts) == whole

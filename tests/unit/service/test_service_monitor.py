@@ -9,12 +9,15 @@ from decimal import Decimal
 import pytest
 from msgspec import structs
 
+from fleawatch.catalog.fleet import CATALOG
 from fleawatch.clock import ManualClock
 from fleawatch.errors import StoreError
 from fleawatch.events import AgentDeclared, BetSettled, LedgerEntry, fact_id, ledger_id
+from fleawatch.flow.snapshot import freeze
 from fleawatch.service import monitor as module
 from fleawatch.service.monitor import Monitor
 from fleawatch.service.report import digest
+from fleawatch.sinks.prometheus import Exposition
 from fleawatch.store import MemoryStore
 
 AT = 1_800_000_000.0
@@ -105,13 +108,35 @@ def test_a_second_report_adds_what_only_it_knows():
 
 
 def test_a_bad_fact_is_refused_and_the_others_go_on():
-    """One fact with NaN in it is left out and counted; its neighbours are booked."""
+    """Facts with NaN or of a newer release are left out and counted by reason; their neighbours are booked."""
 
     async def work(monitor):
-        await monitor.book([declared(), structs.replace(row(0, "10", "10"), amount=Decimal("NaN")), row(0, "10", "10")])
-        return monitor.refused, monitor.state.agents["a-1"].books["casino:USD"].balance
+        good = row(0, "10", "10")
+        bad = [structs.replace(good, amount=Decimal("NaN")), structs.replace(good, v=99), structs.replace(good, v=98)]
+        await monitor.book([declared(), *bad, good])
+        body = Exposition(CATALOG).render(monitor.state, monitor.clock.now()).decode()
+        told = [line for line in body.splitlines() if line.startswith("pf_facts_refused_total{")]
+        return monitor.refused, told, monitor.state.agents["a-1"].books["casino:USD"].balance
 
-    assert with_monitor(MemoryStore(), work) == (1, 10.0)
+    assert with_monitor(MemoryStore(), work) == (
+        3,
+        ['pf_facts_refused_total{reason="bad_number"} 1', 'pf_facts_refused_total{reason="newer_version"} 2'],
+        10.0,
+    )
+
+
+def test_a_restart_forgets_what_was_refused():
+    """The count is of this process, like that of repeats: a snapshot holds nothing that was never booked."""
+
+    async def refuse(monitor):
+        await monitor.book([declared(), structs.replace(row(0, "10", "10"), amount=Decimal("NaN"))])
+        return freeze(monitor.state)
+
+    async def nothing(monitor):
+        await monitor.book([declared()])
+        return freeze(monitor.state)
+
+    assert with_monitor(MemoryStore(), refuse) == with_monitor(MemoryStore(), nothing)
 
 
 def test_a_store_that_fails_is_waited_for():
@@ -198,3 +223,22 @@ def test_the_end_does_not_wait_for_a_store_that_fails():
         return saved, isinstance(booking.exception(), StoreError)
 
     assert asyncio.run(run()) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("moves", "kept"), [((50.0, 49.0), [0.0]), ((50.0, 50.0), [0.0, 100.0]), ((-500.0, 50.0), [0.0, -500.0])]
+)
+def test_a_state_is_kept_when_the_last_one_is_old_enough(moves, kept):
+    """States are kept the spacing apart, and at once when the last one is of a time to come; each save replaces the snapshot."""
+
+    async def work(monitor):
+        await monitor.book([declared()])
+        await monitor.save(keep_every_s=100.0)
+        for number, seconds in enumerate(moves):
+            monitor.clock = ManualClock(monitor.clock.now() + seconds)
+            await monitor.book([row(number, "10", str(10 * (number + 1)))])
+            await monitor.save(keep_every_s=100.0)
+        await monitor.save()
+        return [one.at - AT for one in monitor.store.kept()], monitor.store.snapshot().seq
+
+    assert with_monitor(MemoryStore(), work) == (kept, 3)

@@ -3,18 +3,30 @@
 from itertools import groupby
 
 import pytest
-from exposition_facts import END, START, Ledger, balance, declared, everything, fact, folded, parsed, read, value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleawatch.catalog.fleet import CATALOG
-from fleawatch.events import AgentRetired, ApiCall, HealthRead, SchemaSurprise, StrategySwitched
+from fleawatch.events import AgentRetired, ApiCall, HealthRead, SchemaSurprise, SourceUnavailable, StrategySwitched
 from fleawatch.events.agent import Check
 from fleawatch.flow.samples import readers_of, samples
 from fleawatch.flow.tally import Distribution
 from fleawatch.sinks import prometheus
 from fleawatch.sinks.prometheus import Exposition
 from fleawatch.sinks.wire import Family, escaped, fill, histogram_template
+from fleawatch.testing.exposition_facts import (
+    END,
+    START,
+    Ledger,
+    balance,
+    declared,
+    everything,
+    fact,
+    folded,
+    parsed,
+    read,
+    value,
+)
 
 SCHEMES = frozenset({"prometheus", "grafana", "monitoring"})
 
@@ -101,7 +113,7 @@ class TestValues:
         one.render(state, START)
         folded(fact(AgentRetired, START, "a-2"), state=state)
         assert b"a-2" not in one.render(state, START)
-        assert set(one._kept) == {"a-1"}
+        assert set(one._memories) == {name for roster in one._rosters for name in roster.names} == {"a-1"}
 
     def test_another_agent_of_the_same_name_is_another_agent(self):
         """An agent that was retired and declared anew between two scrapes has nothing of its predecessor."""
@@ -109,6 +121,16 @@ class TestValues:
         one.render(folded(*_played("a-1")), START)
         anew = folded(declared(strategy="carry"), *list(_played("a-1"))[1:])
         assert parsed(one.render(anew, START)) == expected(anew, START)
+
+    @given(st.lists(st.sampled_from(["bet", "read", "fail", "switch", "newcomer", "nothing"]), max_size=6))
+    @settings(max_examples=40, deadline=None)
+    def test_what_is_kept_changes_no_body(self, happenings):
+        """Whatever happened between scrapes, and however often nothing did, a body is that of a fresh exposition."""
+        one, state, ledger = exposition(), folded(*_played("a-1"), *_played("a-2")), Ledger("a-1")
+        for number, what in enumerate(["nothing", "nothing", *happenings, "nothing"]):
+            at = START + number
+            folded(*_happened(what, at, ledger), state=state)
+            assert one.render(state, at) == exposition().render(state, at)
 
     def test_an_empty_fleet_is_a_valid_body(self):
         """Before the first fact there are the fleet's own counters, and in OpenMetrics the end."""
@@ -119,6 +141,19 @@ class TestValues:
         """A scrape can be repeated: the same state at the same time gives the same body."""
         one = exposition()
         assert one.render(full, END) == one.render(full, END) == exposition().render(full, END)
+
+
+def _happened(what, at, ledger):
+    """Facts of one of the things that can happen between two scrapes."""
+    if what == "bet":
+        return [ledger.row(at, "deposit", "1"), *ledger.end(at)]
+    if what == "read":
+        return [read(at, "a-2")]
+    if what == "fail":
+        return [fact(SourceUnavailable, at, "a-2", collector="casino", reason="timeout", duration_s=1)]
+    if what == "switch":
+        return [fact(StrategySwitched, at, "a-1", before="kelly", after=f"s{at:.0f}")]
+    return _played(f"a-{at:.0f}") if what == "newcomer" else []
 
 
 def _played(name):

@@ -10,6 +10,7 @@ from fleawatch.events import Heartbeat, SourceRead, SourceUnavailable
 from fleawatch.sources.pace import Pace
 from fleawatch.sources.poller import Poller
 from fleawatch.sources.waiting import LedgerUnreadError
+from fleawatch.testing.belt import Belt
 
 NOW = 1_793_613_600.0
 
@@ -71,7 +72,8 @@ def in_fake_time(scenario):
 
 def poller_of(sources, books, **options):
     options.setdefault("interval_s", 15.0)
-    return Poller(sources, options.pop("clock", LoopClock()), books, lambda _: None, **options)
+    known = options.pop("known", None)
+    return Poller(sources, options.pop("clock", LoopClock()), books, lambda _: known, **options)
 
 
 async def run_for(poller, seconds):
@@ -234,6 +236,31 @@ def test_a_failing_source_is_tried_less_and_less_often_up_to_a_minute(fake_sourc
     in_fake_time(scenario)
 
 
+def known_agent(*, tried):
+    """What is known of an agent whose ledger was never read."""
+    belt = Belt()
+    belt.declare("a-1", ("casino", "escrow"))
+    if tried:
+        belt.say(SourceUnavailable, "a-1", collector="casino", reason="timeout", duration_s=1.0)
+    return belt["a-1"]
+
+
+@pytest.mark.parametrize("known", [None, known_agent(tried=False)])
+def test_waiting_for_the_first_reading_of_the_ledger_is_no_failure(fake_source, known):
+    """Until the casino was tried once nothing has failed: nothing is told, and the reading comes again in its turn."""
+
+    async def scenario():
+        async def behave():
+            raise LedgerUnreadError
+
+        books, source = Books(), fake_source("a-1", "escrow", behave=behave)
+        await run_for(poller_of([source], books, known=known), 600)
+        assert 38 <= len(source.reads) <= 42
+        assert books.calls == []
+
+    in_fake_time(scenario)
+
+
 def test_waiting_for_the_ledger_slows_nobody_down(fake_source):
     """A reading that called nobody is told as a failure, and comes again in its turn: no back-off."""
 
@@ -242,7 +269,7 @@ def test_waiting_for_the_ledger_slows_nobody_down(fake_source):
             raise LedgerUnreadError
 
         books, source = Books(), fake_source("a-1", "escrow", behave=behave)
-        await run_for(poller_of([source], books), 600)
+        await run_for(poller_of([source], books, known=known_agent(tried=True)), 600)
         assert 38 <= len(source.reads) <= 42
         told = books.of(SourceUnavailable)
         assert len(told) == len(source.reads)

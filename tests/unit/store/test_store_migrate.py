@@ -5,6 +5,7 @@ import sqlite3
 import pytest
 
 from fleawatch.errors import StoreError
+from fleawatch.ports import Snapshot
 from fleawatch.store import SqliteStore, migrate
 from fleawatch.store.migrate import Migration, apply, pending, shipped
 from fleawatch.testing.store_contract import bet
@@ -13,6 +14,7 @@ RELEASED = [
     (1, "0001_facts.sql", "33fb987ea3490af72897a56ce3f892f808c391ff023a2b71573d192ceb7e353a"),
     (2, "0002_snapshots.sql", "c62a6249c4a92083b0b7a1dffa1600510033585bc843c33c922cef36b8592187"),
     (3, "0003_outputs.sql", "d78e3bf2427b87161a8457e0c5cbcb5a8d47c63627aa95e8e4b049ec7ac437ba"),
+    (4, "0004_kept_snapshots.sql", "20c21f297ab17de5b4bf079995147cf6e53b9240d113c48ebed18f96663e71f8"),
 ]
 
 
@@ -55,12 +57,41 @@ def test_an_older_file_is_brought_forward_with_its_data(path, monkeypatch):
     store.close()
     later = (
         *shipped(),
-        Migration(4, "0004_more.sql", "CREATE TABLE more (x INTEGER);\nINSERT INTO more VALUES (1);\n"),
+        Migration(
+            len(shipped()) + 1, "9999_more.sql", "CREATE TABLE more (x INTEGER);\nINSERT INTO more VALUES (1);\n"
+        ),
     )
     monkeypatch.setattr("fleawatch.store.database.shipped", lambda: later)
     store = SqliteStore(path)
     assert [event for _, event in store.facts()] == [bet(1)]
     assert store._database._connection.execute("SELECT x FROM more").fetchall() == [(1,)]
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("gone", "missing"), [((), 0), ((1,), 1), ((2, 4), 4), ((5,), 5), ((3, 5), 5), ((1, 2, 3, 4, 5), 5)]
+)
+def test_a_file_that_forgot_before_bases_were_kept_says_so(path, monkeypatch, gone, missing):
+    """Facts missing from an older file are found: no replay begins before they are in a kept state."""
+    before = shipped()[:3]
+    old = sqlite3.connect(path, isolation_level=None)
+    for migration in before:
+        apply(old, migration)
+    row = "INSERT INTO facts (seq, fact_id, kind, agent_id, at, seen_at, source, body) VALUES (?, ?, 'tick', '', 1, 1, 'monitor', '')"
+    old.executemany(row, [(seq, str(seq)) for seq in range(1, 6) if seq not in gone])
+    old.execute("UPDATE meta SET value = 5 WHERE name = 'last_seq'")
+    old.close()
+    store = SqliteStore(path)
+    if missing:
+        with pytest.raises(StoreError, match=rf"fleawatch\.db: facts up to number {missing} were forgotten.*Remedy"):
+            store.base()
+        store.save(Snapshot(missing - 1, {}), keep_at=1.0)
+        with pytest.raises(StoreError, match="were forgotten"):
+            store.base()
+        store.save(Snapshot(missing, {"": b"state"}), keep_at=2.0)
+        assert store.base() == Snapshot(missing, {"": b"state"})
+    else:
+        assert store.base() is None
     store.close()
 
 

@@ -33,6 +33,8 @@ CALLS = {
     "agents": lambda store: store.agents(),
     "commit": lambda store: store.commit([bet(1000), ledger_row(900), declared("b-1")], [notice("new")]),
     "snapshot": lambda store: store.snapshot(),
+    "kept": lambda store: store.kept(),
+    "base": lambda store: store.base(),
     "claim": lambda store: store.claim(now=1.0, limit=3, lease_s=1.0),
     "pending": lambda store: store.pending(),
     "prune": lambda store: store.prune(before=10.0, kinds=["bet_settled", "ledger_entry"]),

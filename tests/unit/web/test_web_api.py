@@ -13,6 +13,7 @@ from fleawatch.events import (
     BetSettled,
     GameTotal,
     GameTotals,
+    LeaseGranted,
     PositionMarked,
     PositionOpened,
     fact_id,
@@ -335,6 +336,23 @@ def test_a_missing_number_carries_its_reason(get):
     windows = get("/api/v1/agents/briar").json()["performance"]["windows"]
     assert windows["30d"]["value_at_risk_95"]["reason"].startswith("needs 100 returns")
     assert windows["1h"]["cagr"]["value"] is None
+
+
+def test_control_is_unknown_until_somebody_said(asked, book):
+    """An agent that was only declared has no epoch, which is not epoch 0; one that has a lease has."""
+    b = book()
+    lease = LeaseGranted(fact_id="lease", **b.who("sdk"), epoch=0, expires_at=b.at + 60, state="active")
+    path = "/api/v1/agents/solo"
+    declared = asked(b.known(), path).json()["control"]["epoch"]
+    assert (declared["value"], declared["freshness"], declared["reason"]) == (None, "unknown", "nobody said")
+    granted = asked([*b.known(), lease], path).json()["control"]["epoch"]
+    assert (granted["value"], granted["source"], granted["freshness"]) == (0, "self-report", "fresh")
+
+
+def test_results_say_since_when_they_are_known(asked, book):
+    """By service, as moments; of a service that nobody reads nothing is said."""
+    b = book()
+    assert asked(b.known(), "/api/v1/agents/solo").json()["pnl"]["known_since"] == {"casino_at": b.at}
 
 
 def test_sources_say_since_when_they_fail(get):

@@ -59,7 +59,7 @@ def test_all_is_well(asked, book, tick):
     """With fresh sources, clean books and a young tick the service is ok."""
     answer = asked([*book().known(), tick()], "/health?strict=1")
     assert (answer.status, answer.json()["status"]) == (200, "ok")
-    assert set(checks(answer)) == {"process", "store", "readiness", "time", "source:casino", "conservation"}
+    assert set(checks(answer)) == {"process", "store", "readiness", "intake", "time", "source:casino", "conservation"}
 
 
 def test_an_outage_of_the_platform_is_degraded(asked, book, tick):
@@ -86,6 +86,17 @@ def test_unexplained_money_degrades(asked, book, tick):
     assert checks(answer)["conservation"] == ("degraded", "unexplained money: solo casino:USD +5.00")
 
 
+def test_money_that_got_lost_between_two_agents_degrades(asked, book, tick):
+    """Where each ledger adds up and the two do not agree, the fleet is named."""
+    payer, payee = book("payer"), book("payee")
+    facts = [
+        *payer.known(), payer.row("-30", "payment_sent", "pay_1"), payer.ledger_read(), payer.balance_read(),
+        *payee.known(), payee.row("29", "payment_received", "pay_1"), payee.ledger_read(), payee.balance_read(), tick(),
+    ]  # fmt: skip
+    answer = asked(facts, "/health")
+    assert checks(answer)["conservation"] == ("degraded", "unexplained money: fleet between agents -1.00")
+
+
 def test_a_store_that_fails_is_down(asked, book, tick):
     """When nothing can be recorded the service is down, whatever else works."""
 
@@ -95,6 +106,20 @@ def test_a_store_that_fails_is_down(asked, book, tick):
     answer = asked([*book().known(), tick()], "/health", prepare=full)
     assert answer.json()["status"] == "down"
     assert checks(answer)["store"] == ("down", "the disk is full")
+
+
+def test_a_refused_fact_degrades(asked, book, tick):
+    """What a refused fact would have told is missing, so that something is not as it should be."""
+
+    def refused(watched):
+        watched.monitor.state.refused["bad_number"] = 2
+
+    answer = asked([*book().known(), tick()], "/health", prepare=refused)
+    assert answer.json()["status"] == "degraded"
+    assert checks(answer)["intake"] == (
+        "degraded",
+        "2 facts were refused since the start, what they told is missing; the log names them",
+    )
 
 
 def test_metrics_need_no_store(asked, book):

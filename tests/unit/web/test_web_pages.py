@@ -136,6 +136,23 @@ def test_doubts_come_before_numbers(get):
     assert 0 < text.index('class="doubts"') < text.index('class="tiles"')
 
 
+def test_the_fleets_unexplained_money_stands_beside_its_sources(get, asked, book):
+    """A number where it is known, its reason where not; and a doubt about the fleet is no link to an agent."""
+    assert (
+        'unexplained money</span>\n<span class="counts"><span class="n none" title="kelp casino: not read yet">'
+        in get("/").text
+    )
+    payer, payee = book("payer"), book("payee")
+    facts = [
+        *payer.known(), payer.row("-30", "payment_sent", "pay_1"), payer.ledger_read(), payer.balance_read(),
+        *payee.known(), payee.row("29", "payment_received", "pay_1"), payee.ledger_read(), payee.balance_read(),
+    ]  # fmt: skip
+    text = asked(facts, "/").text
+    assert 'unexplained money</span>\n<span class="counts"><span class="n down">\N{MINUS SIGN}1.00<' in text
+    assert "</span> fleet <span>of payments inside the fleet 1.00 USD less arrived than was sent" in text
+    assert 'href="/agents/"' not in text
+
+
 @pytest.mark.parametrize("key", SORTS)
 def test_the_table_sorts_on_the_server(get, key):
     """Each heading is a link that sorts without a script, and says which one is in force."""

@@ -289,6 +289,43 @@ def test_unexplained_money_comes_first(book):
     assert doubts[0].amount.value == 5.0
 
 
+def test_the_fleets_residual_says_what_nobodys_own_books_do(book):
+    """Two ledgers that add up and do not agree: a doubt of the fleet's own, and the sum of both kinds of fault."""
+    payer, payee, bad = book("payer"), book("payee"), book("bad")
+    facts = [
+        *payer.known(), payer.row("-30", "payment_sent", "pay_1"), *payee.known(),
+        payee.row("29", "payment_received", "pay_1"), *bad.known("100"), bad.row("10", after="115"),
+    ]  # fmt: skip
+    facts += [fact for one in (payer, payee, bad) for fact in (one.ledger_read(), one.balance_read(), one.read())]
+    view = fleet_view(state_of(facts), AT, 60.0)
+    found = view.conservation
+    assert [one.value for one in (found.residual, found.books, found.between_agents)] == [4.0, 5.0, -1.0]
+    assert (found.residual.freshness, found.residual.as_of, found.in_transit.value) == ("fresh", AT, 0.0)
+    assert [(doubt.agent_id, doubt.amount.value) for doubt in view.doubts] == [("", -1.0), ("bad", 5.0)]
+    assert view.doubts[0].text == "of payments inside the fleet 1.00 USD less arrived than was sent"
+
+
+def test_the_fleets_residual_is_unknown_while_a_book_is_and_names_it(book):
+    """An agent that was never read may hold anything; one that is read no more is as it was."""
+    gone, fine = book("gone"), book("fine")
+    unread = fleet_view(state_of([*fine.known(), gone.declare("casino"), gone.failed()]), AT, 60.0).conservation
+    assert (unread.residual.value, unread.residual.freshness) == (None, "unknown")
+    assert unread.residual.reason == "gone casino: not read yet"
+    assert unread.between_agents.value == 0.0
+    stale = fleet_view(state_of([*fine.known(), *gone.known(), gone.failed(at=AT + 5)]), AT + 5, 60.0).conservation
+    assert (stale.residual.value, stale.residual.freshness) == (0.0, "stale")
+    assert stale.residual.reason == "as last read: gone"
+    nobody = fleet_view(state_of([]), AT, 60.0).conservation.residual
+    assert (nobody.value, nobody.reason) == (None, "no agent has a ledger")
+
+
+def test_a_long_list_of_unknown_books_is_cut(book):
+    """Three are named, the others counted."""
+    facts = [book(f"a-{number}").declare("casino") for number in range(5)]
+    reason = fleet_view(state_of(facts), AT, 60.0).conservation.residual.reason
+    assert reason == "a-0 casino: not read yet; a-1 casino: not read yet; a-2 casino: not read yet and 2 more"
+
+
 def test_clean_fresh_books_raise_no_doubt(book):
     """When all is well nothing is said."""
     assert fleet_view(state_of(book().known()), AT, 60.0).doubts == ()

@@ -26,7 +26,7 @@ from fleawatch.flow.words import word
 def limits(_: FleetState, agent: AgentState, event: LimitsInForce, __: float) -> None:
     """The limits an agent says it enforces."""
     agent.control.limits = dict(event.limits)
-    agent.control.epoch = max(agent.control.epoch, event.epoch)
+    agent.control.epoch = max(agent.control.epoch or 0, event.epoch)
 
 
 def lease(_: FleetState, agent: AgentState, event: LeaseGranted, __: float) -> None:

@@ -112,10 +112,18 @@ def reported_move(agent: AgentState, happened: float, amount: float) -> bool:
 
     A balance that was read after the move shows it already; without a balance there is no part to change.
     """
+    known_since(agent, "casino", happened)
     if agent.casino.read_balance is None or happened <= agent.casino.read_at:
         return False
     agent.parts["casino"] = agent.parts.get("casino", 0.0) + amount
     return True
+
+
+def known_since(agent: AgentState, service: str, at: float) -> None:
+    """P&L at a service is known from `at` on; the earliest time counts."""
+    before = agent.since.get(service)
+    if before is None or at < before:
+        agent.since[service] = at
 
 
 def refresh_awaited(agent: AgentState) -> None:

@@ -21,8 +21,8 @@ from fleawatch.events import (
     Event,
     LedgerEntry,
 )
-from fleawatch.flow.fold.equity import ignore, remember, reported_move, settle
-from fleawatch.flow.fold.transit import PAID_KEPT, creator_paid, fleet_worker, worker_was_paid
+from fleawatch.flow.fold.equity import ignore, known_since, remember, reported_move, settle
+from fleawatch.flow.fold.transit import creator_named, creator_paid, fleet_worker, worker_was_paid
 from fleawatch.flow.state import AgentState, Escrow, EscrowStatus, FleetState, Happening
 
 ENDED_KEPT: Final = 128
@@ -37,12 +37,12 @@ _OUTCOME: Final[dict[EscrowStatus, str]] = {"released": "settled", "refunded": "
 def locked_in(fleet: FleetState, agent: AgentState, row: LedgerEntry, amount: float, __: float) -> None:
     """A ledger row locked money: it left the balance and is still the creator's."""
     held = _hold(agent, row.reference or f"row:{row.position}", -amount)
-    fleet.creators[held.escrow_id] = agent.agent_id
+    creator_named(fleet, agent, held.escrow_id, row.seen_at)
     held.lock_seen = True
     held.created_at = held.created_at or row.at
     if held.status == "released":
         _gain(agent, amount)
-        creator_paid(fleet, agent, held)
+        creator_paid(fleet, agent, held, -amount, row.seen_at)
         _forget(fleet, agent, held)
     elif held.status == "disputed":
         held.impaired = -amount
@@ -83,8 +83,7 @@ def worker_paid(fleet: FleetState, agent: AgentState, row: LedgerEntry, amount: 
     escrow_id = row.reference or ""
     if agent.escrows.pop(escrow_id, None) is not None:
         remember(agent.ended_escrows, escrow_id, ENDED_KEPT)
-    worker_was_paid(fleet, agent, escrow_id, amount)
-    remember(agent.paid_escrows, escrow_id, PAID_KEPT)
+    worker_was_paid(fleet, agent, escrow_id, amount, row.seen_at)
 
 
 def created(fleet: FleetState, agent: AgentState, event: EscrowCreated, at: float) -> None:
@@ -99,12 +98,14 @@ def created(fleet: FleetState, agent: AgentState, event: EscrowCreated, at: floa
     if held.announced:
         return
     held.announced = True
+    if agent.self_reported:
+        known_since(agent, "escrow", event.at)
     held.amount = float(event.amount_usd)
     held.commission = float(event.commission_usd)
     held.counterparty = event.counterparty
     held.created_at = event.at
     held.expires_at = event.expires_at
-    fleet.creators[event.escrow_id] = agent.agent_id
+    creator_named(fleet, agent, event.escrow_id, event.seen_at)
     agent.tallies.add("pf_escrow_initiated_total", ())
     agent.tallies.add("pf_escrow_initiated_usdc_total", (), held.amount)
     agent.tallies.add("pf_escrow_transitions_total", ("created",))
@@ -142,9 +143,10 @@ def released(fleet: FleetState, agent: AgentState, event: EscrowReleased, at: fl
     if held.role == "counterparty":
         return
     if held.lock_seen:
+        spent = held.locked or held.impaired
         _gain(agent, -held.locked)
         held.locked = 0.0
-        creator_paid(fleet, agent, held)
+        creator_paid(fleet, agent, held, spent, event.seen_at)
     worker = fleet_worker(fleet, agent, held.counterparty)
     if worker is not None:
         worker.escrows.pop(event.escrow_id, None)

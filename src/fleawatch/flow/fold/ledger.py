@@ -10,21 +10,13 @@ from collections.abc import Callable
 from typing import Final
 
 from fleawatch.events import Event, LedgerEntry, LedgerRead
-from fleawatch.flow.fold.equity import ignore, settle, transfer
+from fleawatch.flow.fold.equity import ignore, known_since, settle
 from fleawatch.flow.fold.escrow import locked_back, locked_in, locked_undone, worker_paid
+from fleawatch.flow.fold.flows import INFLOW, OUTFLOW, flow
 from fleawatch.flow.fold.play import settle_stake
 from fleawatch.flow.state import AgentState, Book, FleetState, Happening
 from fleawatch.risk.conservation import Conservation
 
-_INFLOW: Final = {
-    "deposit": "deposit",
-    "faucet": "faucet",
-    "bonus": "bonus",
-    "payment_received": "payment",
-    "withdrawal_release": "",
-    "withdrawal_refund": "",
-}
-_OUTFLOW: Final = {"payment_sent": "payment", "withdrawal_hold": "", "withdrawal": "withdrawal"}
 DOLLARS: Final = frozenset({"USD", "USDC"})
 """Currencies of the platform's balance. Rows of any other book are checked, and mean nothing to the equity."""
 _LEVELS: Final = 3
@@ -58,6 +50,8 @@ def entry(fleet: FleetState, agent: AgentState, row: LedgerEntry, at: float) -> 
         ignore(fleet, "ledger_without_meaning")
         return
     casino = agent.casino
+    if "casino" not in agent.since:
+        known_since(agent, "casino", row.at)
     if casino.open_stake and row.entry != "payout":
         _lose_stake(fleet, agent)
     if casino.open_parlay and row.entry not in {"parlay_payout", "parlay_refund"}:
@@ -77,6 +71,9 @@ def read(fleet: FleetState, agent: AgentState, event: LedgerRead, at: float) -> 
     tell_residual(fleet, agent, book, event.service, at)
     if event.service != "casino" or event.currency not in DOLLARS:
         return
+    casino.whole_at = max(casino.whole_at, event.at)
+    if "casino" not in agent.since:
+        known_since(agent, "casino", event.at)
     if casino.open_stake and event.settled_bets is not None and event.settled_bets >= casino.staked_bets:
         _lose_stake(fleet, agent)
     _lose_parlay(fleet, agent)
@@ -158,27 +155,6 @@ def _game_money(_: FleetState, agent: AgentState, __: LedgerEntry, amount: float
     agent.casino.net += amount
 
 
-def _flow(fleet: FleetState, agent: AgentState, row: LedgerEntry, amount: float, at: float) -> None:
-    fee = float(row.fee)
-    moved = amount + fee
-    transfer(agent, "casino", moved, shown=True)
-    if fee:
-        agent.income["fees"] = agent.income.get("fees", 0.0) - fee
-    if row.entry in _INFLOW:
-        source = _INFLOW[row.entry]
-        if source:
-            agent.deposits += moved
-            agent.tallies.add("pf_wallet_deposits_usdc_total", (source,), max(0.0, moved))
-        if row.entry == "faucet":
-            agent.tallies.add("pf_faucet_claims_total", ("success",))
-        fleet.happened.append(
-            Happening(what=row.entry, agent_id=agent.agent_id, at=at, amount=moved, subject=row.reason)
-        )
-    elif kind := _OUTFLOW[row.entry]:
-        agent.withdrawals -= moved
-        agent.tallies.add("pf_wallet_withdrawals_usdc_total", (kind,), max(0.0, -moved))
-
-
 def _referral(fleet: FleetState, agent: AgentState, row: LedgerEntry, amount: float, at: float) -> None:
     agent.income["referral"] = agent.income.get("referral", 0.0) + amount
     service = "escrow" if row.entry == "escrow_referral" else row.service
@@ -208,7 +184,7 @@ _ROWS: Final[dict[str, Callable[[FleetState, AgentState, LedgerEntry, float, flo
     "escrow_release": worker_paid,
     "escrow_refund": locked_back,
     "escrow_lock_undone": locked_undone,
-    **dict.fromkeys((*_INFLOW, *_OUTFLOW), _flow),
+    **dict.fromkeys((*INFLOW, *OUTFLOW), flow),
 }
 
 HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {LedgerEntry: entry, LedgerRead: read}

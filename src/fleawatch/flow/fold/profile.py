@@ -70,7 +70,12 @@ def _drop_parts(agent: AgentState, event: AgentDeclared) -> None:
     kept = {part for name in event.collectors for part in COLLECTED.get(name, ())}
     for collector in agent.profile.collectors:
         for part in COLLECTED.get(collector, ()):
-            if part not in kept and part in agent.parts:
+            if part in kept:
+                continue
+            agent.since.pop(part, None)
+            if part == "trading":
+                agent.trading.since = None
+            if part in agent.parts:
                 transfer(agent, part, -agent.parts[part])
                 del agent.parts[part]
 

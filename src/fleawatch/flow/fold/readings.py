@@ -14,6 +14,7 @@ from fleawatch.catalog.declare import LATENCY
 from fleawatch.catalog.labels import COLLECT_REASON, COLLECTOR, ENDPOINT, FIELD
 from fleawatch.events import Event, SchemaSurprise, SourceRead, SourceUnavailable, Tick
 from fleawatch.flow.fold.equity import COLLECTED, MONEY, ignore, refresh_awaited, settle, trading_casino_pnl
+from fleawatch.flow.fold.transit import strangers_paid
 from fleawatch.flow.state import AgentState, FleetState, Happening, SourceStatus
 from fleawatch.flow.words import word
 
@@ -116,6 +117,7 @@ def _mark_fleet(fleet: FleetState, at: float) -> None:
     for agent in joined:
         agent.joined_fleet = True
     _add_known_pnl(fleet)
+    strangers_paid(fleet)
     performance = fleet.performance
     if not joined and performance.nav.value is None:
         return

@@ -193,6 +193,7 @@ def positions_read(fleet: FleetState, agent: AgentState, event: PositionsRead, a
     A position that is gone without its closing having been seen is held at its last mark until that is.
     """
     trading = agent.trading
+    _since(agent, event.at)
     trading.marked = event.marked
     if event.marked and trading.positions.keys() - event.open_ids:
         for gone in [key for key in trading.positions if key not in event.open_ids]:

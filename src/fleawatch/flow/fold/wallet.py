@@ -7,7 +7,7 @@ a ledger, announced deposits are flows, announced purchases P&L, and what neithe
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal
 
 from fleawatch.events import (
     BalanceRead,
@@ -22,7 +22,7 @@ from fleawatch.events import (
     Swapped,
     WithdrawalChanged,
 )
-from fleawatch.flow.fold.equity import ignore, reported_move, settle, transfer
+from fleawatch.flow.fold.equity import ignore, known_since, reported_move, settle, transfer
 from fleawatch.flow.fold.ledger import book_of, tell_residual
 from fleawatch.flow.state import AgentState, FleetState, Happening, Holding
 from fleawatch.units import DAY
@@ -67,7 +67,10 @@ def _casino(fleet: FleetState, agent: AgentState, event: BalanceRead, at: float)
     if not agent.self_reported:
         book = book_of(agent, "casino", event.currency, opening=0.0)
         book.conservation.balance(amount)
+        if not book.conservation.pending:
+            casino.whole_at = max(casino.whole_at, event.at)
         return
+    known_since(agent, "casino", event.at)
     if first and "casino" not in agent.parts:
         transfer(agent, "casino", amount + casino.in_flight)
     agent.parts["casino"] = amount + casino.in_flight
@@ -90,7 +93,8 @@ def _gateway(agent: AgentState, event: BalanceRead) -> None:
     amount = float(event.amount)
     value = None if event.value_usd is None else float(event.value_usd)
     _hold(agent, f"{event.service}:gateway:{event.currency}", event, amount, value)
-    part = "escrow" if event.service == "escrow" else "wallet"
+    part: Literal["escrow", "wallet"] = "escrow" if event.service == "escrow" else "wallet"
+    known_since(agent, part, event.at)
     prefix = f"{event.service}:gateway:"
     agent.parts[part] = sum((held.value or 0.0 for key, held in agent.holdings.items() if key.startswith(prefix)), 0.0)
 
@@ -104,6 +108,7 @@ def _on_chain(agent: AgentState, event: BalanceRead) -> None:
     held = agent.holdings.get(key)
     before = held.priced if held is not None and held.value is not None else 0.0
     if value is not None:
+        known_since(agent, "wallet", event.at)
         moved = _unexplained(agent, event, amount - before)
         price = value / amount if amount > _DUST else _last_price(held)
         if abs(moved * price) > _DUST:
@@ -136,6 +141,7 @@ def _domains(fleet: FleetState, agent: AgentState, event: BalanceRead) -> None:
     book = book_of(agent, event.service, event.currency)
     flow, gain = agent.announced.pop(event.service, (0.0, 0.0))
     first = book.rows == 0
+    known_since(agent, "domains", event.at)
     book.conservation.row(0.0 if first else flow + gain, amount)
     book.balance, book.rows, book.at = amount, book.rows + 1, event.at
     tell_residual(fleet, agent, book, event.service, event.at)
@@ -189,15 +195,24 @@ def deposited(fleet: FleetState, agent: AgentState, event: DepositCredited, at: 
 def withdrawn(fleet: FleetState, agent: AgentState, event: WithdrawalChanged, at: float) -> None:
     """A withdrawal, reported by the agent itself, leaves when it is asked for and returns when it fails.
 
-    The fee is P&L: it goes with the money, and comes back with it.
+    The fee is P&L: it is lost before the money leaves, and comes back after it.
     """
     if not agent.self_reported or event.status not in {"pending", "failed"}:
         return
-    sign = -1.0 if event.status == "pending" else 1.0
-    fee = sign * float(event.fee_usd)
-    agent.income["fees"] = agent.income.get("fees", 0.0) + fee
-    reported_move(agent, event.at, fee)
-    _self_flow(fleet, agent, event, sign * float(event.amount_usd), "withdrawal" if sign < 0 else "", at)
+    amount, fee = float(event.amount_usd), float(event.fee_usd)
+    if event.status == "pending":
+        _self_fee(agent, event, -fee)
+        _self_flow(fleet, agent, event, -amount, "withdrawal", at)
+    else:
+        agent.withdrawals -= amount
+        _self_flow(fleet, agent, event, amount, "", at)
+        _self_fee(agent, event, fee)
+        settle(fleet, agent, at)
+
+
+def _self_fee(agent: AgentState, event: Event, amount: float) -> None:
+    agent.income["fees"] = agent.income.get("fees", 0.0) + amount
+    reported_move(agent, event.at, amount)
 
 
 def paid(fleet: FleetState, agent: AgentState, event: PaymentMoved, at: float) -> None:
@@ -254,6 +269,7 @@ def swapped(_: FleetState, agent: AgentState, event: Swapped, __: float) -> None
 def bought(_: FleetState, agent: AgentState, event: DomainBought, __: float) -> None:
     """A domain was bought: an expense that explains the next balance."""
     price = float(event.price_usd)
+    known_since(agent, "domains", event.at)
     agent.income["domains"] = agent.income.get("domains", 0.0) - price
     _announce(agent, "domains", 0.0, -price)
 

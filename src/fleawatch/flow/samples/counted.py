@@ -7,8 +7,8 @@ ledger was first read: before that nobody knows that there was nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from fleawatch.catalog import escrow, wallet
 from fleawatch.catalog.labels import AGENT_ID
@@ -24,6 +24,30 @@ MOST_ZEROS: Final = 24
 
 _ESCROW: Final = frozenset(metric.name for metric in escrow.METRICS)
 _LEDGER: Final = _ESCROW.union(metric.name for metric in wallet.METRICS)
+_BEGINS: Final[Mapping[str, Callable[[AgentView], bool]]] = {
+    "any": lambda view: view.begun,
+    "ledger": AgentView.has_read_ledger,
+    "escrow": lambda view: view.has_read_ledger() and view.has_read("escrow"),
+}
+"""When a counter begins, and whether an agent is that far."""
+
+
+class Rows(NamedTuple):
+    """A listed counter of some agents.
+
+    Attributes:
+        zeros: its label values.
+        rows: for each agent a value for each of them.
+        beside: what was tallied under other labels: place of the agent, labels, value.
+    """
+
+    name: str
+    zeros: Mapping[Labels, float]
+    rows: list[Sequence[float | None]]
+    beside: list[tuple[int, Labels, float]]
+
+
+_NONE: Final[dict[Labels, float]] = {}
 
 
 class Counted:
@@ -51,22 +75,32 @@ class Counted:
         )
         self.zeros = {name: every[name] for name in self.of_fleet}
 
-    def row(self, name: str, zeros: dict[Labels, float], view: AgentView) -> Sequence[float | None]:
-        """A listed counter of one agent in the order of its zeros; nothing before its collector has read."""
-        begun = view.has_read_ledger() if name in _LEDGER else view.begun
-        if name in _ESCROW and begun:
-            begun = view.has_read("escrow")
-        series = view.agent.tallies.counters.get(name)
-        if not series:
-            return tuple(zeros.values()) if begun else (None,) * len(zeros)
-        return list(map(series.get, zeros, zeros.values())) if begun else list(map(series.get, zeros))
+    def rows(self, views: Sequence[AgentView]) -> Iterator[Rows]:
+        """The listed counters of some agents. A row says nothing where nothing was tallied before its collector has read."""
+        begun = {begin: [reached(view) for view in views] for begin, reached in _BEGINS.items()}
+        tallied = [view.agent.tallies.counters for view in views]
+        for name, zeros in self.listed:
+            labels, listed = tuple(zeros), zeros.keys()
+            # Indexed with whether the counter has begun.
+            untold: tuple[Sequence[float | None], ...] = ((None,) * len(labels), tuple(zeros.values()))
+            every = [counters.get(name, _NONE) for counters in tallied]
+            rows = [
+                list(map(series.get, labels, untold[ready])) if series else untold[ready]
+                for series, ready in zip(every, begun[_begin(name)], strict=True)
+            ]
+            beside = [
+                (place, label, series[label])
+                for place, series in enumerate(every)
+                if series and not series.keys() <= listed
+                for label in series.keys() - listed
+            ]
+            yield Rows(name, zeros, rows, beside)
 
     def counters(self, view: AgentView) -> Iterator[tuple[str, Mapping[Labels, float | None]]]:
         """Every counter of one agent by name, label values without the agent's id."""
-        for name, zeros in self.listed:
-            row = zip(zeros, self.row(name, zeros, view), strict=True)
-            yield name, {**dict(row), **view.agent.tallies.counters.get(name, {})}
         counters = view.agent.tallies.counters
+        for name, zeros, (row,), _ in self.rows((view,)):
+            yield name, {**dict(zip(zeros, row, strict=True)), **counters.get(name, {})}
         yield from ((name, counters[name]) for name in self.open if name in counters)
 
     def histograms(self, view: AgentView) -> Iterator[tuple[str, Mapping[Labels, Distribution]]]:
@@ -95,6 +129,10 @@ class Counted:
                     for labels, distribution in tallies.distributions.get(name, {}).items():
                         found[labels] = merged(found.get(labels), distribution)
                 yield name, found
+
+
+def _begin(name: str) -> str:
+    return "escrow" if name in _ESCROW else "ledger" if name in _LEDGER else "any"
 
 
 def _zeros(metric: Metric) -> dict[Labels, float]:

@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-from fleawatch.catalog import performance, trading, wallet
-from fleawatch.flow.samples.shape import Keyed, Value, fixed
+from fleawatch.catalog import performance as returns
+from fleawatch.catalog import trading, wallet
+from fleawatch.flow import conservation
+from fleawatch.flow.samples.shape import Keyed, OfFleet, Value, fixed
 from fleawatch.flow.samples.view import AgentView
 from fleawatch.flow.samples.wording import book_labels
+from fleawatch.flow.state import FleetState
 from fleawatch.flow.tally import Labels
 
 _KNOWN, _PARTIAL, _UNKNOWN = (1, 0, 0), (0, 1, 0), (0, 0, 1)
 
 
-def equity(view: AgentView) -> tuple[Value]:
-    """USD; the sum with unknown parts at their last value. None while nothing of it is in view."""
-    return (view.agent.equity if view.money else None,)
+def money(view: AgentView) -> Sequence[Value]:
+    """Equity, price of one unit, daily loss, equity at the day's start, and P&L by window; nothing while none is in view.
+
+    Money is USD. Equity is the sum with unknown parts at their last value. The price of a unit is None before the first
+    equity, the daily loss (0 or above) and the P&L are None before the first result.
+    """
+    if not view.money:
+        return _NOTHING
+    performance = view.agent.performance
+    changes, daily = performance.changes, performance.daily
+    total = changes.total
+    return (
+        view.agent.equity,
+        performance.nav.value,
+        daily.loss(),
+        daily.opening_equity,
+        *(
+            _UNCHANGED
+            if total is None
+            else [0.0 if window.earliest is None else total - window.earliest for window in changes.windows.values()]
+        ),
+    )
+
+
+_UNCHANGED: Final[tuple[Value, ...]] = (None,) * len(trading.PNL_WINDOW.windows)
+_NOTHING: Final[tuple[Value, ...]] = (None,) * (4 + len(_UNCHANGED))
 
 
 def state(view: AgentView) -> tuple[int, int, int]:
@@ -26,34 +53,10 @@ def state(view: AgentView) -> tuple[int, int, int]:
     return _PARTIAL if agent.unknown else _KNOWN
 
 
-def index(view: AgentView) -> tuple[Value]:
-    """Price of one unit; None before the first equity."""
-    return (view.agent.performance.nav.value if view.money else None,)
-
-
 def epochs(view: AgentView) -> tuple[Value]:
     """Total losses so far; None before the first equity could be summed."""
     nav = view.agent.performance.nav
     return (nav.total_losses if nav.epoch or view.agent.first_equity is not None else None,)
-
-
-def daily_loss(view: AgentView) -> tuple[Value]:
-    """USD, 0 or above; None before the first result."""
-    return (view.agent.performance.daily.loss() if view.money else None,)
-
-
-def day_start(view: AgentView) -> tuple[Value]:
-    """USD at midnight UTC, or at the first reading of a first day."""
-    return (view.agent.performance.daily.opening_equity if view.money else None,)
-
-
-def pnl_window(view: AgentView) -> list[Value]:
-    """USD by window; None before the first P&L."""
-    changes = view.agent.performance.changes
-    total = changes.total
-    if total is None or not view.money:
-        return [None] * len(trading.PNL_WINDOW.windows)
-    return [0.0 if window.earliest is None else total - window.earliest for window in changes.windows.values()]
 
 
 def residual(view: AgentView) -> Mapping[Labels, Value]:
@@ -66,6 +69,16 @@ def residual(view: AgentView) -> Mapping[Labels, Value]:
     return found
 
 
+def fleet_residual(fleet: FleetState, at: float) -> Mapping[Labels, Value]:
+    """USD; None while a book of the fleet is not read, or is unknown itself."""
+    for agent in fleet.agents.values():
+        for service in conservation.BOOKKEEPERS:
+            status = agent.sources.get(service)
+            if service in agent.profile.collectors and (status is None or not status.usable(at)):
+                return {}
+    return {(): conservation.fleet_residual(fleet).total}
+
+
 def add(found: dict[Labels, Value], labels: Labels, value: Value) -> None:
     """Add to what has the same labels. A sum with an unknown part is unknown."""
     if labels in found:
@@ -76,12 +89,9 @@ def add(found: dict[Labels, Value], labels: Labels, value: Value) -> None:
 
 
 READERS = (
-    fixed(wallet.EQUITY, equity),
-    fixed(wallet.EQUITY_STATE_NOW, state),
-    fixed(performance.INDEX, index),
-    fixed(performance.EPOCHS, epochs),
-    fixed(performance.DAILY_LOSS, daily_loss),
-    fixed(performance.DAY_START, day_start),
-    fixed(trading.PNL_WINDOW, pnl_window),
+    fixed(wallet.EQUITY, returns.INDEX, returns.DAILY_LOSS, returns.DAY_START, trading.PNL_WINDOW, read=money),
+    fixed(wallet.EQUITY_STATE_NOW, read=state),
+    fixed(returns.EPOCHS, read=epochs),
     Keyed(wallet.RESIDUAL, residual),
 )
+FLEET_READERS = (OfFleet(wallet.FLEET_RESIDUAL, fleet_residual),)

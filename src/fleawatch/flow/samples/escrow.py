@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 from fleawatch.catalog import escrow as words
 from fleawatch.flow.samples.shape import Value, fixed
 from fleawatch.flow.samples.view import AgentView
@@ -20,51 +23,37 @@ def _in_view(view: AgentView) -> bool:
     return view.shows("escrow") and (bool(agent.escrows) or "escrow" in view.usable or agent.self_reported)
 
 
-def count(view: AgentView) -> list[Value]:
-    """Open escrows by role."""
+def escrows(view: AgentView) -> Sequence[Value]:
+    """Of open escrows the number and the USD in them by role, USD at risk, and when the soonest one expires.
+
+    The money is what the service states, or the ledger until the service has. At risk is the agent's own money in
+    disputed escrows. The expiry is unix time, None while none is open.
+    """
     if not _in_view(view):
-        return [None, None]
-    as_creator = 0
-    for held in view.open_escrows:
-        as_creator += held.role == "creator"
-    return [as_creator, len(view.open_escrows) - as_creator]
+        return _NOTHING
+    agent = view.agent
+    if not agent.escrows:
+        return (0, 0, 0.0, 0.0, agent.impaired_before, None)
+    as_creator = as_counterparty = 0
+    paid = awaited = 0.0
+    at_risk = agent.impaired_before
+    soonest: float | None = None
+    for held in agent.escrows.values():
+        if held.status in _OPEN:
+            if held.role == "creator":
+                as_creator += 1
+                paid += held.amount or held.locked
+            else:
+                as_counterparty += 1
+                awaited += held.amount
+            if held.expires_at is not None and (soonest is None or held.expires_at < soonest):
+                soonest = held.expires_at
+        elif held.status == "disputed":
+            at_risk += held.impaired
+    return (as_creator, as_counterparty, paid, awaited, at_risk, soonest)
 
 
-def locked(view: AgentView) -> list[Value]:
-    """USD in open escrows by role, as the service states it, or as the ledger does until the service has."""
-    if not _in_view(view):
-        return [None, None]
-    as_creator = as_counterparty = 0.0
-    for held in view.open_escrows:
-        if held.role == "creator":
-            as_creator += held.amount or held.locked
-        else:
-            as_counterparty += held.amount
-    return [as_creator, as_counterparty]
+_NOTHING: Final[tuple[Value, ...]] = (None,) * 6
+_OPEN: Final = frozenset({"funded", "completed"})
 
-
-def at_risk(view: AgentView) -> tuple[Value]:
-    """USD of the agent's own in disputed escrows."""
-    if not _in_view(view):
-        return (None,)
-    total = view.agent.impaired_before
-    for held in view.agent.escrows.values():
-        if held.status == "disputed":
-            total += held.impaired
-    return (total,)
-
-
-def next_expiry(view: AgentView) -> tuple[Value]:
-    """Unix time of the soonest expiry of an open escrow; None while none is open."""
-    if not view.open_escrows or not _in_view(view):
-        return (None,)
-    ends = [held.expires_at for held in view.open_escrows if held.expires_at is not None]
-    return (min(ends, default=None),)
-
-
-READERS = (
-    fixed(words.OPEN, count),
-    fixed(words.LOCKED, locked),
-    fixed(words.AT_RISK, at_risk),
-    fixed(words.NEXT_EXPIRY, next_expiry),
-)
+READERS = (fixed(words.OPEN, words.LOCKED, words.AT_RISK, words.NEXT_EXPIRY, read=escrows),)

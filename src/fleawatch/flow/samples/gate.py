@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fleawatch.catalog import gate as words
 from fleawatch.catalog.labels import GATE_STATE, HALT_REASON
 from fleawatch.flow.samples.shape import Value, fixed
@@ -9,37 +11,24 @@ from fleawatch.flow.samples.view import AgentView
 from fleawatch.flow.samples.wording import halt_word
 
 _NO_STATE: tuple[Value, ...] = (None,) * len(GATE_STATE.values)
-_NO_REASON: tuple[Value, ...] = (None,) * len(HALT_REASON.values)
+_NOTHING: tuple[Value, ...] = (None,) * (len(GATE_STATE.values) + len(HALT_REASON.values) + 1)
 _HALTING = frozenset({"halt", "flatten"})
 
 
-def state(view: AgentView) -> tuple[Value, ...] | list[Value]:
-    """1 for the state the gate is in."""
-    now = view.agent.control.gate
-    if now is None:
-        return _NO_STATE
-    return [int(now == value) for value in GATE_STATE.values]
+def gate(view: AgentView) -> Sequence[Value]:
+    """1 for the state the gate is in, 1 for the reason of a halt in force, and when the agent's permission runs out.
 
-
-def halted(view: AgentView) -> tuple[Value, ...] | list[Value]:
-    """1 for the reason of a halt in force. A reason that is not in the dictionary is somebody's own: `manual`."""
+    A reason that is not in the dictionary is somebody's own: `manual`. Unix time; None where there is no lease.
+    """
     control = view.agent.control
     if control.gate is None and control.halt is None:
-        return _NO_REASON
+        return _NOTHING if control.lease_until is None else (*_NOTHING[:-1], control.lease_until)
     reason = ""
     if control.halt is not None and control.halt.mode in _HALTING:
         reason = halt_word(control.halt.reason)
         reason = reason if reason in HALT_REASON.values else "manual"
-    return [int(reason == value) for value in HALT_REASON.values]
+    state = _NO_STATE if control.gate is None else [int(control.gate == value) for value in GATE_STATE.values]
+    return (*state, *(int(reason == value) for value in HALT_REASON.values), control.lease_until)
 
 
-def lease_expiry(view: AgentView) -> tuple[Value]:
-    """Unix time at which the agent's permission runs out; None where there is no lease."""
-    return (view.agent.control.lease_until,)
-
-
-READERS = (
-    fixed(words.STATE, state),
-    fixed(words.HALTED, halted),
-    fixed(words.LEASE_EXPIRY, lease_expiry),
-)
+READERS = (fixed(words.STATE, words.HALTED, words.LEASE_EXPIRY, read=gate),)

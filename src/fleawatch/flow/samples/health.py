@@ -70,12 +70,12 @@ def span_errors(view: AgentView) -> Mapping[Labels, Value]:
 
 READERS = (
     Keyed(words.INFO, info),
-    fixed(words.UP, up),
+    fixed(words.UP, read=up),
     Keyed(words.CHECKS, checks),
-    fixed(words.LAST_ACTION, last_action),
-    fixed(words.CLOCK_OFFSET, clock_offset),
-    fixed(words.MEMORY, memory),
-    fixed(words.CPU, cpu),
-    fixed(orders.MARKET_DATA_AGE, market_data_age),
+    fixed(words.LAST_ACTION, read=last_action),
+    fixed(words.CLOCK_OFFSET, read=clock_offset),
+    fixed(words.MEMORY, read=memory),
+    fixed(words.CPU, read=cpu),
+    fixed(orders.MARKET_DATA_AGE, read=market_data_age),
     Keyed(words.SPAN_ERRORS, span_errors),
 )

@@ -6,52 +6,33 @@ a summary gives: a test holds the two together.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from fleawatch.catalog import performance as words
 from fleawatch.flow.samples.shape import Value, fixed
 from fleawatch.flow.samples.view import AgentView
 from fleawatch.risk import ratios
-from fleawatch.risk.summary import ENOUGH_TRADES
 from fleawatch.units import WINDOWS
 
 _NOTHING: Final[tuple[Value, ...]] = (None,) * len(WINDOWS)
-_SHARPE: Final = slice(len(WINDOWS) - len(words.SHARPE.windows), None)
-"""The widest windows: a Sharpe ratio of an hour or a day says nothing."""
+_NO_FALLS: Final = _NOTHING * 2
 
 
-def drawdown(view: AgentView) -> tuple[Value, ...] | list[Value]:
-    """Fall from the window's peak now, 0..1; None before the first NAV."""
+def drawdowns(view: AgentView) -> Sequence[Value]:
+    """Fall from the window's peak now and deepest fall within the window, each 0..1; None before the first NAV."""
     if not view.money:
-        return _NOTHING
-    return [window.current() for window in view.agent.performance.drawdowns.values()]
+        return _NO_FALLS
+    windows = view.agent.performance.drawdowns.values()
+    return [window.current() for window in windows] + [window.max() for window in windows]
 
 
-def drawdown_max(view: AgentView) -> tuple[Value, ...] | list[Value]:
-    """Deepest fall within the window, 0..1; None before the first NAV."""
-    if not view.money:
-        return _NOTHING
-    return [window.max() for window in view.agent.performance.drawdowns.values()]
+def returns(view: AgentView) -> Sequence[Value]:
+    """Coverage, number of returns, Sharpe ratio and volatility by window, as the view remembers them.
 
-
-def coverage(view: AgentView) -> tuple[Value, ...]:
-    """Known grid points as a share of all, also while nothing is read: that is what it is for."""
-    return view.returns.coverage
-
-
-def returns(view: AgentView) -> tuple[Value, ...]:
-    """How many returns the ratios rest on, also while nothing is read; None before a grid point has closed."""
-    return view.returns.counts
-
-
-def sharpe(view: AgentView) -> tuple[Value, ...]:
-    """Annualised; None with too few returns, or none that differ."""
-    return view.returns.sharpe[_SHARPE] if view.money else _NOTHING[_SHARPE]
-
-
-def volatility(view: AgentView) -> tuple[Value, ...]:
-    """Standard deviation of the returns of one grid step."""
-    return view.returns.volatility if view.money else _NOTHING
+    The first two are told also while nothing is read: that is what they are for.
+    """
+    return view.memory.known if view.money else view.memory.unseen
 
 
 def calmar(view: AgentView) -> tuple[Value, ...] | list[Value]:
@@ -70,46 +51,19 @@ def calmar(view: AgentView) -> tuple[Value, ...] | list[Value]:
     return found
 
 
-def profit_factor(view: AgentView) -> tuple[Value, ...] | list[Value]:
-    """Gross profit by gross loss; None when nothing was lost."""
-    if not view.results:
-        return _NOTHING
-    return [tally.gross_profit / tally.gross_loss if tally.gross_loss > 0.0 else None for tally in view.trades]
+def trades(view: AgentView) -> Sequence[Value]:
+    """Profit factor, win ratio, trades that decide it, and the win ratio to break even, by window.
+
+    None: nothing was lost; fewer trades than from which a win ratio is shown; no win or no loss to average.
+    """
+    return view.trades() if view.results else _NO_TRADES
 
 
-def win_ratio(view: AgentView) -> tuple[Value, ...] | list[Value]:
-    """Wins by decided trades; None below the number from which it is shown."""
-    if not view.results:
-        return _NOTHING
-    return [
-        tally.wins / known if (known := tally.wins + tally.losses) >= ENOUGH_TRADES else None for tally in view.trades
-    ]
-
-
-def decided(view: AgentView) -> tuple[Value, ...] | list[Value]:
-    """How many trades the win ratio rests on."""
-    if not view.results:
-        return _NOTHING
-    return [tally.wins + tally.losses for tally in view.trades]
-
-
-def break_even(view: AgentView) -> tuple[Value, ...] | list[Value]:
-    """The win ratio at which wins pay for losses; None without one of each."""
-    if not view.results:
-        return _NOTHING
-    return [ratios.break_even(tally.wins, tally.losses, tally.gross_profit, tally.gross_loss) for tally in view.trades]
-
+_NO_TRADES: Final = _NOTHING * 4
 
 READERS = (
-    fixed(words.DRAWDOWN, drawdown),
-    fixed(words.DRAWDOWN_MAX, drawdown_max),
-    fixed(words.COVERAGE, coverage),
-    fixed(words.RETURNS, returns),
-    fixed(words.SHARPE, sharpe),
-    fixed(words.VOLATILITY, volatility),
-    fixed(words.CALMAR, calmar),
-    fixed(words.PROFIT_FACTOR, profit_factor),
-    fixed(words.WIN_RATIO, win_ratio),
-    fixed(words.DECIDED, decided),
-    fixed(words.BREAK_EVEN, break_even),
+    fixed(words.DRAWDOWN, words.DRAWDOWN_MAX, read=drawdowns),
+    fixed(words.COVERAGE, words.RETURNS, words.SHARPE, words.VOLATILITY, read=returns),
+    fixed(words.CALMAR, read=calmar),
+    fixed(words.PROFIT_FACTOR, words.WIN_RATIO, words.DECIDED, words.BREAK_EVEN, read=trades),
 )

@@ -13,14 +13,17 @@ from fleawatch.catalog.assembly import Catalog
 from fleawatch.catalog.spec import Owner
 from fleawatch.flow.samples import equity, escrow, gate, health, performance, play, trading, wallet, watching
 from fleawatch.flow.samples.counted import Counted
-from fleawatch.flow.samples.shape import Fixed, Keyed, OfFleet
+from fleawatch.flow.samples.shape import Fixed, Keyed, OfFleet, metrics_of
 
 _SUBJECTS: Final = (equity, performance, trading, wallet, escrow, play, gate, health, watching)
 
 READERS: Final[Mapping[str, Fixed | Keyed | OfFleet]] = MappingProxyType(
     {
-        reader.metric.name: reader
-        for reader in chain.from_iterable((*(subject.READERS for subject in _SUBJECTS), watching.FLEET_READERS))
+        metric.name: reader
+        for reader in chain.from_iterable(
+            (*(subject.READERS for subject in _SUBJECTS), equity.FLEET_READERS, watching.FLEET_READERS)
+        )
+        for metric in metrics_of(reader)
     }
 )
 """The reader of each metric that has one, by name, whoever owns it."""
@@ -48,7 +51,8 @@ class Readers:
 def readers_of(catalog: Catalog, owner: Owner) -> Readers:
     """The readers of the metrics that `owner` exports, and of no other: a number is exported once."""
     owned = catalog.owned_by(owner)
-    found = [READERS[metric.name] for metric in owned if metric.name in READERS]
+    # A reader of several metrics is found once for each of them.
+    found = dict.fromkeys(READERS[metric.name] for metric in owned if metric.name in READERS)
     rest = (metric for metric in owned if metric.type != "gauge" and metric.name not in {*READERS, *OF_PROCESS})
     return Readers(
         fixed=tuple(reader for reader in found if isinstance(reader, Fixed)),

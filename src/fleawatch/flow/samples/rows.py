@@ -53,9 +53,10 @@ def _of_agent(readers: Readers, agent: AgentState, at: float) -> Iterator[Sample
 
 def _gauges(readers: Readers, view: AgentView) -> Iterator[Sample]:
     for fixed in readers.fixed:
-        for labels, value in zip(fixed.labels, fixed.read(view), strict=True):
+        places = ((metric, labels) for metric, every in fixed.parts for labels in every)
+        for (metric, labels), value in zip(places, fixed.read(view), strict=True):
             if value is not None and math.isfinite(value):
-                yield _sample(fixed.metric, view, labels, value)
+                yield _sample(metric, view, labels, value)
     for keyed in readers.keyed:
         for labels, value in keyed.read(view).items():
             if value is not None and math.isfinite(value):

@@ -23,15 +23,15 @@ Value = float | None
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """A metric of an agent with label values that are known beforehand.
+    """Metrics of an agent with label values that are known beforehand, and that are read in one go.
 
     Attributes:
-        labels: label values of each place of the row, in the order of the declaration, without the agent's id.
-        read: the row.
+        parts: for each metric the label values of its places in the row, in the order of the declaration, without the
+            agent's id.
+        read: the row, one metric after the other.
     """
 
-    metric: Metric
-    labels: tuple[Labels, ...]
+    parts: tuple[tuple[Metric, tuple[Labels, ...]], ...]
     read: Callable[[AgentView], Sequence[Value]]
 
 
@@ -51,9 +51,20 @@ class OfFleet:
     read: Callable[[FleetState, float], Mapping[Labels, Value]]
 
 
-def fixed(metric: Metric, read: Callable[[AgentView], Sequence[Value]]) -> Fixed:
-    """A reader of one row: one value for each published window or each combination of listed label values."""
-    return Fixed(metric, combinations(metric), read)
+def fixed(*metrics: Metric, read: Callable[[AgentView], Sequence[Value]]) -> Fixed:
+    """A reader of one row: for each metric a value for each published window or combination of listed label values.
+
+    Raises:
+        ValueError: the metrics are not exported by the same process.
+    """
+    if len({metric.owner for metric in metrics}) > 1:
+        raise ValueError(f"{[metric.name for metric in metrics]} have several owners; read them by several readers")
+    return Fixed(tuple((metric, combinations(metric)) for metric in metrics), read)
+
+
+def metrics_of(reader: Fixed | Keyed | OfFleet) -> tuple[Metric, ...]:
+    """What a reader reads."""
+    return tuple(metric for metric, _ in reader.parts) if isinstance(reader, Fixed) else (reader.metric,)
 
 
 def combinations(metric: Metric) -> tuple[Labels, ...]:

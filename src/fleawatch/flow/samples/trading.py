@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from fleawatch.catalog import trading as words
 from fleawatch.flow.samples.equity import add
-from fleawatch.flow.samples.shape import Fixed, Keyed, Value, fixed
+from fleawatch.flow.samples.shape import Keyed, Value, fixed
 from fleawatch.flow.samples.view import AgentView
 from fleawatch.flow.samples.wording import market_word, strategy_word
 from fleawatch.flow.state import AgentState
@@ -56,9 +56,9 @@ def fee_drag(view: AgentView) -> tuple[Value, Value]:
     return (view.agent.attribution.fee_drag(), trading.fees / notional if notional > 0.0 else None)
 
 
-def since(view: AgentView) -> tuple[Value]:
-    """Unix time from which on results are known, where the platform keeps no whole history: trading."""
-    return (view.agent.trading.since,)
+def since(view: AgentView) -> Mapping[Labels, Value]:
+    """Unix time from which on results are known, by service."""
+    return {(service,): at for service, at in view.agent.pnl_since.items()}
 
 
 def _trades(agent: AgentState) -> bool:
@@ -80,6 +80,6 @@ def _unrealized(agent: AgentState, own: str, found: dict[Labels, Value]) -> None
 READERS = (
     Keyed(words.PNL, pnl),
     Keyed(words.POSITIONS, positions),
-    fixed(words.FEE_DRAG, fee_drag),
-    Fixed(words.PNL_SINCE, (("trading",),), since),
+    fixed(words.FEE_DRAG, read=fee_drag),
+    Keyed(words.PNL_SINCE, since),
 )

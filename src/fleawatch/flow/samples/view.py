@@ -1,37 +1,50 @@
 """One agent at one moment: which of its numbers are in view, and what its windows say.
 
 A view is made for each agent at each reading, so it computes what several readers need once and nothing else. Numbers of
-returns change only when a grid point closes; they are kept in a `Memory` between views.
+returns change only when a grid point closes, those of trades with a trade; they are kept in a `Memory` between views.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import msgspec
 
+from fleawatch.catalog.performance import SHARPE
 from fleawatch.flow.fold.equity import MONEY
+from fleawatch.flow.samples.wording import collector_label
 from fleawatch.flow.state import AgentState
+from fleawatch.flow.tally import Labels
 from fleawatch.risk.grid import ReturnGrid
-from fleawatch.risk.summary import return_numbers
+from fleawatch.risk.ratios import break_even
+from fleawatch.risk.summary import ENOUGH_TRADES, return_numbers
+from fleawatch.risk.trades import Tally
 from fleawatch.units import WINDOWS
 
 
 class Memory(msgspec.Struct):
-    """The numbers of an agent's returns as they were when the last grid point closed.
+    """Numbers of an agent that seldom change, as they were when what they are made of last changed.
 
     Attributes:
-        grid: the grid they belong to; an agent that is declared anew has another one.
+        grid: the grid that `known` and `unseen` belong to; an agent that is declared anew has another one.
         points: how many points it had closed.
-        coverage, counts, sharpe, volatility: by window, in the order of `units.WINDOWS`.
+        known: coverage, number of returns, Sharpe ratio and volatility, each by window.
+        unseen: the same where the ratios are not to be shown.
+        tallies: of the trades in each window.
+        trades: profit factor, win ratio, deciding trades and win ratio to break even, each by window.
+        collectors: those that have tried.
+        collector_labels: the same as label values.
     """
 
     grid: ReturnGrid | None = None
     points: int = -1
-    coverage: tuple[float | None, ...] = ()
-    counts: tuple[float | None, ...] = ()
-    sharpe: tuple[float | None, ...] = ()
-    volatility: tuple[float | None, ...] = ()
+    known: tuple[float | None, ...] = ()
+    unseen: tuple[float | None, ...] = ()
+    tallies: list[Tally] = msgspec.field(default_factory=list)
+    trades: list[float | None] = msgspec.field(default_factory=list)
+    collectors: list[str] = msgspec.field(default_factory=list)
+    collector_labels: list[Labels] = msgspec.field(default_factory=list)
 
     def refresh(self, grid: ReturnGrid) -> None:
         """Compute the numbers of the grid anew if a point has closed."""
@@ -39,10 +52,15 @@ class Memory(msgspec.Struct):
             return
         self.grid, self.points = grid, grid.points
         numbers = [return_numbers(grid, window) for window in WINDOWS]
-        self.coverage = tuple(one.coverage for one in numbers)
-        self.counts = tuple(None if one.coverage is None else one.n for one in numbers)
-        self.sharpe = tuple(one.sharpe for one in numbers)
-        self.volatility = tuple(one.volatility for one in numbers)
+        ratios = [one.sharpe for one in numbers[_SHARPE]] + [one.volatility for one in numbers]
+        counts = [None if one.coverage is None else one.n for one in numbers]
+        always = [one.coverage for one in numbers] + counts
+        self.known = (*always, *ratios)
+        self.unseen = (*always, *[None] * len(ratios))
+
+
+_SHARPE: Final = slice(len(WINDOWS) - len(SHARPE.windows), None)
+"""The widest windows: a Sharpe ratio of an hour or a day says nothing."""
 
 
 class AgentView:
@@ -55,12 +73,10 @@ class AgentView:
         begun: whether anything of the agent was ever read, or reported by itself.
         money: whether anything of the equity is in view: some collector of money is usable.
         results: the same for trades and bets.
-        returns: numbers of returns by window.
-        trades: trades by window, in the order of `units.WINDOWS`.
-        open_escrows: escrows that are funded or completed.
+        memory: what is remembered of the agent.
     """
 
-    __slots__ = ("agent", "at", "begun", "money", "open_escrows", "results", "returns", "trades", "usable")
+    __slots__ = ("agent", "at", "begun", "memory", "money", "results", "usable")
 
     def __init__(
         self, agent: AgentState, at: float, memory: Memory | None = None, ticked_at: float = -math.inf
@@ -78,10 +94,31 @@ class AgentView:
         if performance.at > ticked_at and performance.at > 0:
             # Windows forget what has left them by the newest fact; no number that is still in them changes.
             performance.tick(performance.at)
-        self.returns = memory or Memory()
-        self.returns.refresh(performance.grid)
-        self.open_escrows = [held for held in agent.escrows.values() if held.status in _OPEN]
-        self.trades = [window.tally for window in performance.trades.windows.values()]
+        self.memory = memory or Memory()
+        self.memory.refresh(performance.grid)
+
+    def trades(self) -> list[float | None]:
+        """The numbers of trades in each window, computed when a trade has come or gone."""
+        memory = self.memory
+        tallies = [window.tally for window in self.agent.performance.trades.windows.values()]
+        if tallies != memory.tallies or not memory.trades:
+            memory.tallies = tallies
+            memory.trades = [
+                *[tally.gross_profit / tally.gross_loss if tally.gross_loss > 0.0 else None for tally in tallies],
+                *[_win_ratio(tally) for tally in tallies],
+                *[tally.wins + tally.losses for tally in tallies],
+                *[break_even(tally.wins, tally.losses, tally.gross_profit, tally.gross_loss) for tally in tallies],
+            ]
+        return memory.trades
+
+    def collectors(self) -> list[Labels]:
+        """The collectors that have tried, as label values, in the order of `agent.sources`."""
+        memory = self.memory
+        names = list(self.agent.sources)
+        if names != memory.collectors:
+            memory.collectors = names
+            memory.collector_labels = [collector_label(name) for name in names]
+        return memory.collector_labels
 
     def shows(self, collector: str) -> bool:
         """Whether the numbers of `collector` may be shown.
@@ -122,5 +159,9 @@ class AgentView:
         return agent.seen_at > 0 and not read
 
 
-_OPEN = frozenset({"funded", "completed"})
+def _win_ratio(tally: Tally) -> float | None:
+    decided = tally.wins + tally.losses
+    return tally.wins / decided if decided >= ENOUGH_TRADES else None
+
+
 _RESULTS = frozenset({"casino", "trading"})

@@ -53,6 +53,6 @@ def referred(view: AgentView) -> list[Value]:
 READERS = (
     Keyed(words.NATIVE, native),
     Keyed(words.USD, usd),
-    fixed(words.SPENDABLE, spendable),
-    fixed(words.REFERRED, referred),
+    fixed(words.SPENDABLE, read=spendable),
+    fixed(words.REFERRED, read=referred),
 )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 from fleawatch.catalog import api, platform
-from fleawatch.catalog.labels import OTHER, SERVICE
+from fleawatch.catalog.fleet import CATALOG
+from fleawatch.catalog.labels import FACT_REFUSED, OTHER, SERVICE
 from fleawatch.flow.samples.shape import Keyed, OfFleet, Value
 from fleawatch.flow.samples.view import AgentView
 from fleawatch.flow.samples.wording import collector_label, fact_word
@@ -15,12 +17,12 @@ from fleawatch.flow.tally import Labels
 
 def source_success(view: AgentView) -> Mapping[Labels, Value]:
     """Unix time of the last complete reading by collector, however old."""
-    return {collector_label(name): status.read_at for name, status in view.agent.sources.items()}
+    return dict(zip(view.collectors(), [status.read_at for status in view.agent.sources.values()], strict=True))
 
 
 def source_up(view: AgentView) -> Mapping[Labels, Value]:
     """1 when the last reading succeeded, by collector."""
-    return {collector_label(name): int(not status.reason) for name, status in view.agent.sources.items()}
+    return dict(zip(view.collectors(), [int(not status.reason) for status in view.agent.sources.values()], strict=True))
 
 
 def key_accepted(view: AgentView) -> Mapping[Labels, Value]:
@@ -65,20 +67,38 @@ def duplicates(fleet: FleetState, _: float) -> Mapping[Labels, Value]:
     return {(): fleet.repeated + fleet.ignored.get("ledger_row_again", 0)}
 
 
+def refused(fleet: FleetState, _: float) -> Mapping[Labels, Value]:
+    """Facts that were refused at the door, by reason."""
+    return {(reason,): fleet.refused.get(reason, 0) for reason in FACT_REFUSED.values}
+
+
 def late(fleet: FleetState, _: float) -> Mapping[Labels, Value]:
     """Facts that were booked when they were seen."""
     return {(): fleet.late}
 
 
 def overflow(fleet: FleetState, _: float) -> Mapping[Labels, Value]:
-    """Values that became `other`, by metric and label. Words are bounded once for all metrics of an owner: `other`."""
+    """Values that became `other`, by metric and label. Where several metrics carry the label, the metric is `other`.
+
+    A word is bounded once for all metrics that a fact tells, so that only a label of one metric names its metric.
+    """
     found: dict[Labels, Value] = {}
     name = platform.OVERFLOW.name
     for tallies in (fleet.tallies, *(agent.tallies for agent in fleet.agents.values())):
         for labels, count in tallies.counters.get(name, {}).items():
-            whole = labels if len(labels) == len(platform.OVERFLOW.labels) else (OTHER, labels[-1])
+            whole = (_only_metric().get(labels[-1], OTHER), labels[-1])
             found[whole] = (found.get(whole) or 0.0) + count
     return found
+
+
+@cache
+def _only_metric() -> Mapping[str, str]:
+    """The metric that carries a label, by the label's name; labels that several metrics carry are left out."""
+    carriers: dict[str, list[str]] = {}
+    for metric in CATALOG.metrics.values():
+        for label in metric.label_names:
+            carriers.setdefault(label, []).append(metric.name)
+    return {label: metrics[0] for label, metrics in carriers.items() if len(metrics) == 1}
 
 
 READERS = (
@@ -90,6 +110,7 @@ FLEET_READERS = (
     OfFleet(platform.COLLECTOR_SUCCESS, collector_success),
     OfFleet(platform.FACTS, facts),
     OfFleet(platform.DUPLICATES, duplicates),
+    OfFleet(platform.REFUSED, refused),
     OfFleet(platform.LATE, late),
     OfFleet(platform.OVERFLOW, overflow),
 )

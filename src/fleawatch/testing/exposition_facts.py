@@ -1,7 +1,11 @@
 """Facts that make a fleet say everything it can say, and the ways in which tests look at an exposition."""
 
+from __future__ import annotations
+
 import itertools
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from typing import Any, Final, TypeVar
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -15,10 +19,12 @@ from fleawatch.events import (
     ClockRead,
     DecisionCycle,
     Delivered,
+    EntryKind,
     EscrowCompleted,
     EscrowCreated,
     EscrowDisputed,
     EscrowReleased,
+    Event,
     FaucetClaimed,
     FundingPaid,
     GameTotals,
@@ -48,40 +54,50 @@ from fleawatch.events import (
 from fleawatch.events.agent import Check
 from fleawatch.events.play import GameTotal
 from fleawatch.flow.policy import Policy
+from fleawatch.flow.state import FleetState
 from fleawatch.flow.step import empty_fleet, step
 from fleawatch.units import DAY, HOUR
 
-START = 1_700_006_400.0
+START: Final = 1_700_006_400.0
+_Fact = TypeVar("_Fact", bound=Event)
 _numbers = itertools.count()
 
 
-def fact(kind, at, agent_id="a-1", **fields):
+def fact(kind: type[_Fact], at: float, agent_id: str = "a-1", **fields: Any) -> _Fact:
     """A fact with an id of its own, seen when it happened."""
     return kind(fact_id=f"f:{next(_numbers)}", agent_id=agent_id, at=at, seen_at=at, source="test", **fields)
 
 
-def declared(agent_id="a-1", *, at=START, collectors=("casino",), **fields):
+def declared(
+    agent_id: str = "a-1", *, at: float = START, collectors: Sequence[str] = ("casino",), **fields: Any
+) -> AgentDeclared:
     """The operator watches an agent."""
     return fact(AgentDeclared, at, agent_id, **{"strategy": "kelly", **fields}, collectors=collectors)
 
 
-def read(at, agent_id="a-1", collector="casino", valid_s=60.0):
+def read(at: float, agent_id: str = "a-1", collector: str = "casino", valid_s: float = 60.0) -> SourceRead:
     """A collector has read."""
     return fact(SourceRead, at, agent_id, collector=collector, duration_s=0.02, valid_s=valid_s)
 
 
-def balance(at, amount, agent_id="a-1", **fields):
+def balance(at: float, amount: str | Decimal, agent_id: str = "a-1", **fields: Any) -> BalanceRead:
     """The casino's balance."""
-    whole = {"service": "casino", "currency": "USDC", "amount": Decimal(amount), "value_usd": Decimal(amount), **fields}
+    whole: dict[str, Any] = {
+        "service": "casino",
+        "currency": "USDC",
+        "amount": Decimal(amount),
+        "value_usd": Decimal(amount),
+        **fields,
+    }
     return fact(BalanceRead, at, agent_id, **whole)
 
 
-def tick(at):
+def tick(at: float) -> Tick:
     """Time has passed."""
     return fact(Tick, at, "")
 
 
-def folded(*events, state=None):
+def folded(*events: Event, state: FleetState | None = None) -> FleetState:
     """The fleet after these facts."""
     state = state or empty_fleet()
     for event in events:
@@ -92,12 +108,13 @@ def folded(*events, state=None):
 class Ledger:
     """Ledger rows of an agent, in order, with the balances that follow from them."""
 
-    def __init__(self, agent_id="a-1"):
+    def __init__(self, agent_id: str = "a-1") -> None:
         self.agent_id = agent_id
         self.balance = Decimal(0)
         self.rows = 0
 
-    def row(self, at, entry, amount, **fields):
+    def row(self, at: float, entry: EntryKind, amount: str, **fields: Any) -> LedgerEntry:
+        """The next row; `amount` is signed."""
         self.balance += Decimal(amount)
         self.rows += 1
         return fact(
@@ -105,16 +122,17 @@ class Ledger:
             amount=Decimal(amount), balance_after=self.balance, entry=entry, **fields,
         )  # fmt: skip
 
-    def end(self, at):
+    def end(self, at: float) -> Iterator[Event]:
+        """The reading of the ledger ends, and the balance is what its rows add up to."""
         yield fact(LedgerRead, at, self.agent_id, service="casino", currency="USDC", rows=self.rows, settled_bets=10**6)
         yield balance(at, self.balance, self.agent_id)
 
 
-COLLECTORS = ("casino", "escrow", "trading", "wallet", "probe")
-END = START + 32 * DAY
+COLLECTORS: Final = ("casino", "escrow", "trading", "wallet", "probe")
+END: Final = START + 32 * DAY
 
 
-def everything():
+def everything() -> Iterator[Event]:
     """A fleet for which every metric of the catalog that is built has at least one sample at `END`."""
     ledger = Ledger()
     yield declared(
@@ -135,7 +153,7 @@ def everything():
     yield tick(END)
 
 
-def _hours(ledger):
+def _hours(ledger: Ledger) -> Iterator[Event]:
     """A month of hours: wins and losses in turn, so that every ratio is defined."""
     for hour in range(1, 32 * 24):
         at = START + hour * HOUR
@@ -144,15 +162,25 @@ def _hours(ledger):
             yield ledger.row(at, "payout", "7")
         if hour % 24 == 0 or hour > 31 * 24:
             yield from ledger.end(at)
-            bet = {"bet_id": f"b{hour}", "game": "dice", "stake": Decimal(4), "payout": Decimal(7 if hour % 3 else 0)}
+            bet: dict[str, Any] = {
+                "bet_id": f"b{hour}",
+                "game": "dice",
+                "stake": Decimal(4),
+                "payout": Decimal(7 if hour % 3 else 0),
+            }
             yield fact(BetSettled, at, **bet)
         yield read(at, valid_s=40 * DAY)
         yield tick(at)
 
 
-def _trades(at):
-    position = {"market": "BTC-USD", "side": "buy", "notional_usd": Decimal(100), "entry_price": Decimal(100)}
-    margin = {"quantity": Decimal(1), "leverage": Decimal(2), "margin_usd": Decimal(50)}
+def _trades(at: float) -> Iterator[Event]:
+    position: dict[str, Any] = {
+        "market": "BTC-USD",
+        "side": "buy",
+        "notional_usd": Decimal(100),
+        "entry_price": Decimal(100),
+    }
+    margin: dict[str, Any] = {"quantity": Decimal(1), "leverage": Decimal(2), "margin_usd": Decimal(50)}
     for name in ("p1", "p2"):
         yield fact(PositionOpened, at, position_id=name, **position, **margin)
         yield fact(
@@ -173,7 +201,7 @@ def _trades(at):
     yield read(at, collector="wallet", valid_s=DAY)
 
 
-def _escrows(ledger, at):
+def _escrows(ledger: Ledger, at: float) -> Iterator[Event]:
     for name in ("e1", "e2", "e3"):
         yield ledger.row(at, "escrow_lock", "-20", reference=name)
         yield fact(
@@ -192,7 +220,7 @@ def _escrows(ledger, at):
     yield read(at + 60, collector="escrow", valid_s=DAY)
 
 
-def _process(at):
+def _process(at: float) -> Iterator[Event]:
     checks = (Check(name="exchange_api", ok=True), Check(name="wallet", ok=False))
     yield fact(HealthRead, at, up=True, checks=checks, last_action_at=at, memory_ratio=0.5, cpu_ratio=0.25)
     yield fact(ClockRead, at, offset_s=-0.25)
@@ -214,27 +242,38 @@ def _process(at):
     yield read(at, collector="probe", valid_s=DAY)
 
 
-def _guards(at):
+def _guards(at: float) -> Iterator[Event]:
     yield fact(GateChanged, at, before="active", after="halted", reason="drawdown")
     yield fact(LeaseGranted, at, epoch=1, expires_at=at + 600, state="halted")
-    order = {"mode": "halt", "scope": "agent", "target": "a-1", "reason": "drawdown", "actor": "PFDrawdownHalt"}
+    order: dict[str, Any] = {
+        "mode": "halt",
+        "scope": "agent",
+        "target": "a-1",
+        "reason": "drawdown",
+        "actor": "PFDrawdownHalt",
+    }
     yield fact(HaltOrdered, at, halt_id="h", **order)
     yield fact(HaltDelivered, at + 1, halt_id="h", path="gate")
     yield fact(Delivered, at, delivery_id="d", channel="slack", status="ok")
 
 
-def parsed(body, *, openmetrics=False):
+SeriesKey = tuple[str, tuple[tuple[str, str], ...]]
+"""Name and sorted label pairs of a sample."""
+
+
+def parsed(body: bytes, *, openmetrics: bool = False) -> dict[SeriesKey, float]:
     """Every sample of a body by name and labels, as the official client reads it; a series that comes twice fails."""
     parse = parse_openmetrics if openmetrics else parse_text
-    found = {}
+    found: dict[SeriesKey, float] = {}
     for family in parse(body.decode()):
         for sample in family.samples:
             key = (sample.name, tuple(sorted(sample.labels.items())))
-            assert key not in found, f"{key} came twice"
+            if key in found:
+                raise AssertionError(f"{key} came twice")
             found[key] = sample.value
     return found
 
 
-def value(body, name, **labels):
+def value(body: bytes, name: str, **labels: str) -> float | None:
     """The value of the one sample with these labels, or None."""
     return parsed(body).get((name, tuple(sorted(labels.items()))))
