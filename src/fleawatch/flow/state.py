@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from fleawatch.catalog.spec import Severity
+from fleawatch.events import RulesDeclared
 from fleawatch.flow.books import Book, Casino, Escrow, EscrowStatus, Holding, Market, Position, Trading
 from fleawatch.flow.history import History
 from fleawatch.flow.tally import Tallies
@@ -284,6 +285,7 @@ class FleetState(msgspec.Struct):
         facts: facts folded by kind; `late` of them were booked when seen, `ignored` changed nothing.
         flows: external flows since the last Tick; `external_flows` those before it.
         known_pnl: trading and casino P&L of all agents since they were first known.
+        rules: the rules in force as they were declared; None while the fleet is only watched.
         tracks: what rules about the fleet remember; those of an agent's rules are with the agent.
         alerts: alerts that are pending or firing, by agent id (empty for the fleet), alert and label values.
         repeated: facts that the shell left out since its start because they were recorded; not part of a snapshot.
@@ -311,6 +313,7 @@ class FleetState(msgspec.Struct):
     flows: float = 0.0
     external_flows: float = 0.0
     known_pnl: float = 0.0
+    rules: RulesDeclared | None = None
     tracks: Tracks = msgspec.field(default_factory=Tracks)
     alerts: dict[str, dict[str, dict[str, AlertInstance]]] = msgspec.field(default_factory=dict)
     repeated: int = 0

@@ -36,11 +36,11 @@ class Track(msgspec.Struct):
         if growth <= 0.0:
             return
         number = int(at // step)
+        if self.grown and number > self.head:
+            self._move(number)
         if not self.grown:
             self.grown = [0.0] * STEPS
             self.head = number
-        if number > self.head:
-            self._move(number)
         if number > self.head - STEPS:
             self.grown[number % STEPS] += growth
             self.total = sum(self.grown)
@@ -110,14 +110,19 @@ class Samples(msgspec.Struct):
         self.steps[number] = value
 
     def values(self, now: float, step: float, window: float) -> list[float]:
-        """Samples within the window that ends at `now`, oldest first."""
+        """Samples within the window that ends at `now`, in no order."""
         oldest = int(now // step) - int(window // step)
-        return [value for number, value in sorted(self.steps.items()) if number > oldest]
+        return [value for number, value in self.steps.items() if number > oldest]
 
 
 class Tracks(msgspec.Struct):
-    """All that rules remember of one agent, or of the fleet, under short names that the compiled rules give."""
+    """All that rules remember of one agent, or of the fleet, under short names that the compiled rules give.
 
+    Attributes:
+        valued: NAV, loss of the day, equity and unknown parts when rules on them were last asked.
+    """
+
+    valued: tuple[float, float, float, int] | None = None
     growth: dict[str, Track] = msgspec.field(default_factory=dict)
     spreads: dict[str, Spread] = msgspec.field(default_factory=dict)
     samples: dict[str, Samples] = msgspec.field(default_factory=dict)

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, TypeAlias
 from fleawatch.catalog import query as q
 from fleawatch.flow.evaluate.context import Context
 from fleawatch.flow.evaluate.leaves import NotHereError
-from fleawatch.flow.evaluate.shapes import Compiled, Number, Scalar, as_table
+from fleawatch.flow.evaluate.shapes import Compiled, Number, Scalar, Table, as_table
 from fleawatch.flow.evaluate.values import Compiler
 from fleawatch.flow.project import event_of, labels_of
 from fleawatch.flow.verdict import Pairs
@@ -26,6 +26,7 @@ class Finding(NamedTuple):
 
 
 Asked: TypeAlias = Callable[[Context], list[Finding]]
+Quick: TypeAlias = Callable[[Context], bool]
 
 _COMPARE: Final[dict[str, tuple[Callable[[float, float], bool], str]]] = {
     ">": (operator.gt, "above"),
@@ -72,6 +73,93 @@ class Conditions:
                 return lambda _: _ALWAYS
             case _:
                 raise TypeError(f"condition was a {type(node).__name__}, which is not judged inside the process")
+
+    def quick(self, node: q.Condition) -> Quick | None:
+        """Whether the node holds, without saying more; None where that takes tables or events.
+
+        It is only asked where the answer is nearly always no, so it makes nothing that must be thrown away.
+        """
+        match node:
+            case q.Compare(op, left, right):
+                try:
+                    return _quickly(op, self.values.value(left), self.values.value(right))
+                except NotHereError:
+                    return lambda _: False
+            case q.And(parts) | q.Or(parts):
+                found = [self.quick(part) for part in parts]
+                every = [one for one in found if one is not None]
+                if len(every) < len(found):
+                    return None
+                return _each(every) if isinstance(node, q.And) else _either(every)
+            case q.Absent():
+                return lambda _: False
+            case _:
+                return None
+
+
+def _each(parts: list[Quick]) -> Quick:
+    def holds(context: Context) -> bool:
+        for part in parts:  # noqa: SIM110 - a generator costs more than the answer
+            if not part(context):
+                return False
+        return True
+
+    return holds
+
+
+def _either(parts: list[Quick]) -> Quick:
+    def holds(context: Context) -> bool:
+        for part in parts:  # noqa: SIM110 - a generator costs more than the answer
+            if part(context):
+                return True
+        return False
+
+    return holds
+
+
+def _quickly(op: str, left: Compiled, right: Compiled) -> Quick | None:
+    if not isinstance(right, Scalar):
+        return None
+    compare, _ = _COMPARE[op]
+    if isinstance(left, Table):
+        return _any_of(left, right, compare)
+    ours, theirs, limit = left.read, right.read, right.limit
+    if limit:
+
+        def passed(context: Context) -> bool:
+            threshold = context.limits[limit]
+            if threshold is None:
+                return False
+            number = ours(context)
+            return number is not None and compare(number, threshold)
+
+        return passed
+
+    def differs(context: Context) -> bool:
+        number = ours(context)
+        if number is None:
+            return False
+        threshold = theirs(context)
+        return threshold is not None and compare(number, threshold)
+
+    return differs
+
+
+def _any_of(left: Table, right: Scalar, compare: Callable[[float, float], bool]) -> Quick | None:
+    numbers, theirs = left.numbers, right.read
+    if numbers is None:
+        return None
+
+    def passed(context: Context) -> bool:
+        threshold = theirs(context)
+        if threshold is None:
+            return False
+        for number in numbers(context):  # noqa: SIM110 - a generator costs more than the answer
+            if number is not None and compare(number, threshold):
+                return True
+        return False
+
+    return passed
 
 
 def _compared(op: str, left: Compiled, right: Compiled) -> Asked:

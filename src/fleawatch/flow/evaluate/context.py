@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from fleawatch.flow.samples.shape import Fixed, Value
 from fleawatch.flow.samples.view import AgentView, Memory
 from fleawatch.flow.state import AgentState, FleetState
 from fleawatch.flow.tracks import Tracks
@@ -21,7 +22,7 @@ class Context:
         memory: numbers of returns of the agent between looks.
     """
 
-    __slots__ = ("_view", "agent", "fleet", "limits", "memory", "now", "tracks")
+    __slots__ = ("_rows", "_view", "agent", "fleet", "limits", "memory", "now", "tracks")
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class Context:
         self.memory = memory
         self.tracks: Tracks = fleet.tracks if agent is None else agent.tracks
         self._view: AgentView | None = None
+        self._rows: dict[int, Sequence[Value]] = {}
 
     @property
     def view(self) -> AgentView:
@@ -52,3 +54,10 @@ class Context:
             # Windows are expired by each Tick; between Ticks they may be a little longer, never shorter.
             self._view = AgentView(self.agent, self.now, self.memory, ticked_at=float("inf"))
         return self._view
+
+    def row(self, reader: Fixed) -> Sequence[Value]:
+        """What a reader reads, read once a look."""
+        found = self._rows.get(id(reader))
+        if found is None:
+            found = self._rows[id(reader)] = reader.read(self.view)
+        return found

@@ -20,6 +20,7 @@ from fleawatch.flow.state import AgentState, AlertInstance, FleetState
 from fleawatch.flow.verdict import Verdict
 
 _NO_ALERTS: Final[Mapping[str, Mapping[str, AlertInstance]]] = {}
+_OPEN: Final = frozenset({"funded", "completed"})
 _NONE: Final[Mapping[str, AlertInstance]] = {}
 
 
@@ -80,6 +81,9 @@ def _at_tick(fleet: FleetState, event: Tick, program: Program) -> Iterator[Verdi
 
 def _of_agent(fleet: FleetState, agent: AgentState, event: Event, program: Program, kind: str) -> Iterable[Verdict]:
     rules = program.by_kind.get(kind, ())
+    valued = program.valued.get(kind, ())
+    if valued and _valued_anew(agent):
+        rules = (*valued, *rules)
     watches = program.watches_by_kind.get(kind, ()) if agent.tracks.growth else program.watches
     if fleet.happened:
         rules = (*rules, *(rule for rule in program.on_event if rule not in rules))
@@ -89,6 +93,16 @@ def _of_agent(fleet: FleetState, agent: AgentState, event: Event, program: Progr
     for watch in watches:
         watch.book(context, min(event.at, event.seen_at))
     return _judged(rules, context, fleet.alerts.get(agent.agent_id, _NO_ALERTS))
+
+
+def _valued_anew(agent: AgentState) -> bool:
+    """Whether any number that valuing gives differs from when rules on it were last asked."""
+    performance = agent.performance
+    now = (performance.nav.value or 0.0, performance.daily.loss() or 0.0, agent.equity or 0.0, len(agent.unknown))
+    if now == agent.tracks.valued:
+        return False
+    agent.tracks.valued = now
+    return True
 
 
 def _context(fleet: FleetState, agent: AgentState | None, now: float, program: Program) -> Context:
@@ -104,7 +118,10 @@ def _judged(
     found: list[Verdict] = []
     for rule in rules:
         held = standing.get(rule.alert.name, _NONE) if standing else _NONE
-        if rule.counted is not None and not _enough(rule, context):
+        enough = rule.counted is None or _enough(rule, context)
+        if not held and (not enough or (rule.quick is not None and not rule.quick(context))):
+            continue
+        if not enough:
             found += [_verdict(rule, context, Finding(one.labels, None, one.value, "too_few")) for one in held.values()]
             continue
         findings = rule.asked(context)
@@ -139,7 +156,7 @@ def _is_gone(rule: Rule, context: Context) -> bool:
     if agent is None:
         return False
     if escrow.NEXT_EXPIRY.name in rule.metrics:
-        return not context.view.open_escrows
+        return not any(held.status in _OPEN for held in agent.escrows.values())
     return gate.LEASE_EXPIRY.name in rule.metrics and agent.control.lease_until is None
 
 

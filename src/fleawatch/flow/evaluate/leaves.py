@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
+from fleawatch.catalog import performance
 from fleawatch.catalog.fleet import CATALOG
 from fleawatch.catalog.labels import AGENT_ID
 from fleawatch.catalog.query import Match, Select
@@ -19,7 +20,7 @@ from fleawatch.flow.evaluate.shapes import Compiled, Number, Scalar, Table
 from fleawatch.flow.samples.registry import READERS
 from fleawatch.flow.samples.shape import Fixed, Keyed, OfFleet
 from fleawatch.flow.samples.view import AgentView, Memory
-from fleawatch.flow.state import AgentState, FleetState
+from fleawatch.flow.state import AgentState
 from fleawatch.flow.tally import Distribution, Labels, Tallies
 from fleawatch.flow.verdict import Pairs
 
@@ -42,7 +43,13 @@ def metric_of(select: Select) -> Metric:
     return metric
 
 
-def current(select: Select, *, fleet: bool) -> Compiled:
+def kept_by_agents(select: Select) -> bool:
+    """Whether agents tally what is selected; the monitor does otherwise."""
+    metric = metric_of(select)
+    return AGENT_ID in metric.labels or metric.owner == "agent"
+
+
+def current(select: Select, *, fleet: bool) -> Compiled:  # noqa: PLR0911 - one case per shape
     """The current numbers of the selected series.
 
     Raises:
@@ -51,13 +58,16 @@ def current(select: Select, *, fleet: bool) -> Compiled:
     metric = metric_of(select)
     if fleet:
         return _of_fleet(metric, select)
+    if metric in (performance.DRAWDOWN, performance.DRAWDOWN_MAX):
+        fall = _fall(metric, select.where)
+        if fall is not None:
+            return fall
     reader = READERS.get(metric.name)
     names = _names(metric)
     if isinstance(reader, Fixed):
-        return _row(reader, names, select.where)
+        return _row(reader, metric, names, select.where)
     if isinstance(reader, Keyed):
-        read = reader.read
-        return Table(lambda context: _filtered(read(context.view), names, select.where))
+        return _keyed(reader, names, select.where)
     if isinstance(reader, OfFleet):
         of_fleet = reader.read
         return Table(lambda context: _filtered(of_fleet(context.fleet, context.now), names, select.where))
@@ -69,20 +79,57 @@ def current(select: Select, *, fleet: bool) -> Compiled:
     return Scalar((), lambda _: None)
 
 
-def _row(reader: Fixed, names: Labels, where: tuple[Match, ...]) -> Compiled:
+def _keyed(reader: Keyed, names: Labels, where: tuple[Match, ...]) -> Table:
     read = reader.read
-    kept = [
-        (index, _pairs(names, labels)) for index, labels in enumerate(reader.labels) if passes(names, labels, where)
-    ]
+
+    def numbers(context: Context) -> Iterable[Number]:
+        series = read(context.view)
+        if not where:
+            return series.values()
+        return [number for labels, number in series.items() if passes(names, labels, where)]
+
+    return Table(lambda context: _filtered(read(context.view), names, where), numbers)
+
+
+def _fall(metric: Metric, where: tuple[Match, ...]) -> Compiled | None:
+    """One drawdown, read by itself: it is asked for after every row of a ledger. None for several windows."""
+    windows = [window for window in metric.windows if passes(("window",), (window,), where)]
+    if len(windows) != 1:
+        return None
+    window = windows[0]
+    now = metric is performance.DRAWDOWN
+
+    def fall(context: Context) -> Number:
+        view = context.view
+        if not view.money:
+            return None
+        drawdown = view.agent.performance.drawdowns[window]
+        return drawdown.current() if now else drawdown.max()
+
+    return Scalar((("window", window),), fall)
+
+
+def _row(reader: Fixed, metric: Metric, names: Labels, where: tuple[Match, ...]) -> Compiled:
+    kept = [(index, _pairs(names, labels)) for index, labels in _places(reader, metric) if passes(names, labels, where)]
     if len(kept) == 1:
         index, key = kept[0]
-        return Scalar(key, lambda context: read(context.view)[index])
+        return Scalar(key, lambda context: context.row(reader)[index])
 
     def rows(context: Context) -> dict[Pairs, Number]:
-        row = read(context.view)
+        row = context.row(reader)
         return {key: row[index] for index, key in kept}
 
     return Table(rows)
+
+
+def _places(reader: Fixed, metric: Metric) -> Iterator[tuple[int, Labels]]:
+    """Where in the row a metric stands, with its label values."""
+    index = 0
+    for one, combinations in reader.parts:
+        for labels in combinations:
+            if one is metric:
+                yield index, labels
+            index += 1
 
 
 def _of_fleet(metric: Metric, select: Select) -> Compiled:
@@ -98,16 +145,19 @@ def _of_fleet(metric: Metric, select: Select) -> Compiled:
         found: dict[Pairs, Number] = {}
         for agent in context.fleet.agents.values():
             view = AgentView(agent, context.now, Memory(), ticked_at=float("inf"))
-            pairs = (
-                dict(zip(reader.labels, reader.read(view), strict=True))
-                if isinstance(reader, Fixed)
-                else reader.read(view)
-            )
+            pairs = _read(reader, metric, view)
             for key, number in _filtered(pairs, names, where).items():
                 found[tuple(sorted(((AGENT_ID.name, agent.agent_id), *key)))] = number
         return found
 
     return Table(rows)
+
+
+def _read(reader: Fixed | Keyed, metric: Metric, view: AgentView) -> Mapping[Labels, Number]:
+    if isinstance(reader, Keyed):
+        return reader.read(view)
+    row = reader.read(view)
+    return {labels: row[index] for index, labels in _places(reader, metric)}
 
 
 def cumulative(select: Select, by: tuple[str, ...], *, fleet: bool) -> Callable[[Context], dict[Pairs, float]]:
@@ -128,7 +178,7 @@ def cumulative(select: Select, by: tuple[str, ...], *, fleet: bool) -> Callable[
         def of_reader(context: Context) -> dict[Pairs, float]:
             if rows is None:
                 one = number(context) if number is not None else None
-                return {} if one is None else {(): float(one)}  # type: ignore[arg-type]
+                return {} if one is None else {(): float(one)}
             found = [value for value in rows(context).values() if value is not None]
             return {(): sum(found)} if found else {}
 
@@ -137,11 +187,10 @@ def cumulative(select: Select, by: tuple[str, ...], *, fleet: bool) -> Callable[
 
     def of_tallies(context: Context) -> dict[Pairs, float]:
         found: dict[Pairs, float] = {}
-        for tallies in _keepers(metric, context, fleet=fleet):
-            for labels, value in tallies.counters.get(name, _NOTHING).items():
-                if not where or passes(names, labels, where):
-                    key = tuple((label, labels[place]) for label, place in places) if places else ()
-                    found[key] = found.get(key, 0.0) + value
+        for labels, value in _keepers(context, fleet=fleet).counters.get(name, _NOTHING).items():
+            if not where or passes(names, labels, where):
+                key = tuple((label, labels[place]) for label, place in places) if places else ()
+                found[key] = found.get(key, 0.0) + value
         return found
 
     return of_tallies
@@ -154,10 +203,9 @@ def observed(select: Select, *, fleet: bool) -> Callable[[Context], list[int]]:
 
     def counts(context: Context) -> list[int]:
         found: list[int] = []
-        for tallies in _keepers(metric, context, fleet=fleet):
-            for labels, distribution in tallies.distributions.get(name, _EMPTY).items():
-                if not where or passes(names, labels, where):
-                    found = _added(found, distribution.counts)
+        for labels, distribution in _keepers(context, fleet=fleet).distributions.get(name, _EMPTY).items():
+            if not where or passes(names, labels, where):
+                found = _added(found, distribution.counts)
         return found
 
     return counts
@@ -171,17 +219,9 @@ def _added(one: list[int], other: list[int]) -> list[int]:
     return [mine + theirs for mine, theirs in zip(one, other, strict=True)] if one else list(other)
 
 
-def _keepers(metric: Metric, context: Context, *, fleet: bool) -> Iterable[Tallies]:
-    """Who keeps the tallies: the agent; for the fleet, the monitor and every agent."""
-    if AGENT_ID in metric.labels and not fleet and context.agent is not None:
-        return (context.agent.tallies,)
-    return _of_all(context.fleet)
-
-
-def _of_all(fleet: FleetState) -> Iterator[Tallies]:
-    yield fleet.tallies
-    for agent in fleet.agents.values():
-        yield agent.tallies
+def _keepers(context: Context, *, fleet: bool) -> Tallies:
+    """Who keeps the tallies: the agent looked at, or the monitor."""
+    return context.fleet.tallies if fleet or context.agent is None else context.agent.tallies
 
 
 def _tallies(context: Context) -> Tallies:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 
 from fleawatch.catalog import query as q
+from fleawatch.catalog.fleet import CATALOG
+from fleawatch.catalog.labels import AGENT_ID
 from fleawatch.catalog.limits import LIMITS
 from fleawatch.catalog.spec import Alert, Severity
 from fleawatch.catalog.tree import Node, relax, walk
-from fleawatch.flow.evaluate.conditions import Asked, Conditions
+from fleawatch.flow.evaluate.conditions import Asked, Conditions, Quick
 from fleawatch.flow.evaluate.context import Context
 from fleawatch.flow.evaluate.shapes import Scalar
-from fleawatch.flow.evaluate.touched import TOUCHED
+from fleawatch.flow.evaluate.touched import TOUCHED, VALUED
 from fleawatch.flow.evaluate.values import Compiler, Watch, metrics_in
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.samples.view import Memory
@@ -30,6 +32,7 @@ class Rule:
 
     Attributes:
         asked: what the condition says of each series.
+        quick: whether it holds for any series, for conditions of single numbers; None where only `asked` can tell.
         stays: what its clearing level says; None when the alert stays only while the condition holds.
         counted: the number that must reach `at_least` (a limit) before there is a verdict; None for no minimum.
         graver: when its escalation holds.
@@ -40,6 +43,7 @@ class Rule:
 
     alert: Alert
     asked: Asked
+    quick: Quick | None
     stays: Asked | None
     counted: Callable[[Context], float | None] | None
     at_least: str
@@ -50,13 +54,18 @@ class Rule:
     on_event: bool
 
 
+_Asked = TypeVar("_Asked", Rule, Watch)
+
+
 @dataclass(slots=True)
 class Program:
     """Everything that a policy asks, ready to be asked.
 
     Attributes:
         agent_rules, fleet_rules: in the order of the policy.
-        by_kind: rules about an agent that a kind of fact may change at once.
+        by_kind: rules about an agent that a kind of fact may change at once. One that must hold for a while is not among
+            them: Ticks are soon enough for it.
+        valued: those that can change only when the agent is valued.
         on_event: rules about an agent that wait for something that happens.
         watches, fleet_watches: what must be remembered.
         watches_by_kind: what of it a kind of fact may change.
@@ -66,6 +75,7 @@ class Program:
     agent_rules: tuple[Rule, ...]
     fleet_rules: tuple[Rule, ...]
     by_kind: Mapping[str, tuple[Rule, ...]]
+    valued: Mapping[str, tuple[Rule, ...]]
     fleet_by_kind: Mapping[str, tuple[Rule, ...]]
     on_event: tuple[Rule, ...]
     watches: tuple[Watch, ...]
@@ -99,30 +109,37 @@ def compiled(policy: Policy) -> Program:
     Raises:
         TypeError: an alert asks what cannot be judged inside the process.
     """
-    agents, fleet = Compiler(fleet=False), Compiler(fleet=True)
+    agents = Compiler(fleet=False)
+    fleet = Compiler(fleet=True, of_agents=agents.of_agents, of_fleet=agents.of_fleet, windows=agents.windows)
     # What is only drawn on boards has no verdict: the notice of the event is all there is.
     judged = [alert for alert in policy.alerts if alert.kind == "alert"]
     agent_rules = tuple(_rule(alert, agents) for alert in judged if alert.scope == "agent")
     fleet_rules = tuple(_rule(alert, fleet) for alert in judged if alert.scope == "fleet")
-    watches, fleet_watches = tuple(agents.watches.values()), tuple(fleet.watches.values())
+    at_once = [rule for rule in agent_rules if not rule.alert.hold_s]
+    of_fleet = [rule for rule in fleet_rules if not rule.alert.hold_s and not any(map(_of_agent, rule.metrics))]
+    watches, fleet_watches = tuple(agents.of_agents.values()), tuple(agents.of_fleet.values())
     return Program(
         policy=policy,
         agent_rules=agent_rules,
         fleet_rules=fleet_rules,
-        by_kind={kind: tuple(rule for rule in agent_rules if rule.metrics & names) for kind, names in TOUCHED.items()},
-        fleet_by_kind={
-            kind: tuple(rule for rule in fleet_rules if rule.metrics & names) for kind, names in TOUCHED.items()
-        },
+        by_kind=_by_kind([rule for rule in at_once if not rule.metrics <= VALUED]),
+        valued=_by_kind([rule for rule in at_once if rule.metrics <= VALUED]),
+        fleet_by_kind=_by_kind(of_fleet),
         on_event=tuple(rule for rule in agent_rules if rule.on_event),
         watches=watches,
         fleet_watches=fleet_watches,
-        watches_by_kind=_watches_by_kind(watches),
-        fleet_watches_by_kind=_watches_by_kind(fleet_watches),
+        watches_by_kind=_by_kind(watches),
+        fleet_watches_by_kind=_by_kind(fleet_watches),
     )
 
 
-def _watches_by_kind(watches: tuple[Watch, ...]) -> Mapping[str, tuple[Watch, ...]]:
-    return {kind: tuple(watch for watch in watches if watch.metrics & names) for kind, names in TOUCHED.items()}
+def _by_kind(asked: Iterable[_Asked]) -> Mapping[str, tuple[_Asked, ...]]:
+    every = tuple(asked)
+    return {kind: tuple(one for one in every if one.metrics & names) for kind, names in TOUCHED.items()}
+
+
+def _of_agent(metric: str) -> bool:
+    return AGENT_ID in CATALOG.metrics[metric].labels if metric in CATALOG.metrics else False
 
 
 def _rule(alert: Alert, values: Compiler) -> Rule:
@@ -145,6 +162,7 @@ def _rule(alert: Alert, values: Compiler) -> Rule:
     return Rule(
         alert=alert,
         asked=asked,
+        quick=conditions.quick(alert.condition),
         stays=stays,
         counted=counted,
         at_least=at_least,
@@ -157,6 +175,4 @@ def _rule(alert: Alert, values: Compiler) -> Rule:
 
 
 def _judges_money(metrics: set[str]) -> bool:
-    from fleawatch.catalog.fleet import CATALOG  # noqa: PLC0415 - the checked whole is only needed here
-
     return any(name in CATALOG.metrics and CATALOG.metrics[name].source in _PARTIAL_SOURCES for name in metrics)

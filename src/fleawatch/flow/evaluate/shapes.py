@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -14,17 +14,19 @@ Number: TypeAlias = float | None
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """One number. `key` is None for a constant, which combines with every series."""
+    """One number. `key` is None for a constant, which combines with every series; `limit` names it if it is a limit."""
 
     key: Pairs | None
     read: Callable[[Context], Number]
+    limit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Numbers by their labels; a missing series is not there."""
+    """Numbers by their labels; a missing series is not there. `numbers` are the same without labels, where that is less work."""
 
     read: Callable[[Context], dict[Pairs, Number]]
+    numbers: Callable[[Context], Iterable[Number]] | None = None
 
 
 Compiled: TypeAlias = Scalar | Table
@@ -48,12 +50,14 @@ def mapped(value: Compiled, change: Callable[[float, Context], Number]) -> Compi
             return None if number is None else change(number, context)
 
         return Scalar(value.key, one)
-    rows = value.read
-    return Table(
-        lambda context: {
-            key: None if number is None else change(number, context) for key, number in rows(context).items()
-        }
-    )
+    rows, numbers = value.read, value.numbers
+
+    def changed(context: Context) -> dict[Pairs, Number]:
+        return {key: None if number is None else change(number, context) for key, number in rows(context).items()}
+
+    if numbers is None:
+        return Table(changed)
+    return Table(changed, lambda context: [None if one is None else change(one, context) for one in numbers(context)])
 
 
 def joined(left: Compiled, right: Compiled, combine: Callable[[Number, Number], Number]) -> Compiled:

@@ -1,6 +1,7 @@
 """Which metrics a fact may change at once. Rules over other metrics are asked at the next Tick.
 
-The table only saves work: whatever it lacks is judged up to one Tick later, never not at all.
+The table only saves work: whatever it lacks is judged up to one Tick later, never not at all. Growth that it lacks is
+booked at the time of that Tick.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ def _names(*metrics: Metric) -> frozenset[str]:
     return frozenset(metric.name for metric in metrics)
 
 
-_NAV: Final = _names(
+VALUED: Final = _names(
     performance.DRAWDOWN, performance.DRAWDOWN_MAX, performance.DAILY_LOSS, performance.DAY_START, performance.EPOCHS,
-    performance.ANOMALIES, wallet.EQUITY, wallet.EQUITY_STATE_NOW,
+    wallet.EQUITY_STATE_NOW,
 )  # fmt: skip
+"""Metrics that change only when the agent is valued: rules over nothing else are asked only when a value changed."""
+_NAV: Final = VALUED
 _TRADES: Final = _names(trading.PROFIT, trading.LOSS, trading.FEES, performance.ANOMALIES)
-_CASH: Final = _names(wallet.SPENDABLE, wallet.RESIDUAL, wallet.WITHDRAWALS, wallet.DEPOSITS)
+_CASH: Final = _names(wallet.SPENDABLE, wallet.WITHDRAWALS)
 _ORDERS: Final = _names(
     orders.ORDERS, orders.REJECTIONS, orders.ORDER_LATENCY, orders.ORDER_REPEATS, orders.AGAINST_SIGNAL
 )
@@ -29,10 +32,10 @@ _ESCROW: Final = _names(escrow.TRANSITIONS, escrow.SETTLED, escrow.OPEN, escrow.
 _SOURCE: Final = _names(api.KEY_ACCEPTED, platform.COLLECTOR_SUCCESS)
 
 TOUCHED: Final[dict[str, frozenset[str]]] = {
-    "source_read": _NAV | _names(wallet.SPENDABLE, api.KEY_ACCEPTED),
+    "source_read": _NAV,
     "source_unavailable": _SOURCE,
     "ledger_entry": _NAV | _CASH | _STAKES | _TRADES | _ORDERS,
-    "ledger_read": _CASH,
+    "ledger_read": _NAV | _TRADES | _STAKES | _names(wallet.SPENDABLE),
     "bet_settled": _NAV | _TRADES | _STAKES | _ORDERS,
     "parlay_settled": _NAV | _TRADES | _STAKES | _ORDERS,
     "challenge_settled": _NAV | _TRADES,
@@ -47,7 +50,7 @@ TOUCHED: Final[dict[str, frozenset[str]]] = {
     "deposit_credited": _NAV | _CASH,
     "faucet_claimed": _NAV | _CASH,
     "bonus_granted": _NAV | _CASH,
-    "balance_read": _CASH,
+    "balance_read": _names(wallet.SPENDABLE),
     "swapped": _NAV,
     "escrow_created": _NAV | _ESCROW,
     "escrow_completed": _ESCROW,

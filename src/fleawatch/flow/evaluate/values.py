@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
@@ -12,9 +12,9 @@ from fleawatch.catalog import query as q
 from fleawatch.catalog.labels import AGENT_ID
 from fleawatch.catalog.tree import plain, walk
 from fleawatch.flow.evaluate.context import Context
-from fleawatch.flow.evaluate.leaves import cumulative, current, metric_of, observed
+from fleawatch.flow.evaluate.leaves import cumulative, current, kept_by_agents, metric_of, observed
 from fleawatch.flow.evaluate.shapes import Compiled, Number, Scalar, Table, as_table, joined, mapped
-from fleawatch.flow.tracks import STEPS, Samples, Spread, Track
+from fleawatch.flow.tracks import STEPS, Samples, Spread, Track, Tracks
 from fleawatch.flow.verdict import Pairs
 from fleawatch.risk import ratios
 from fleawatch.units import YEAR
@@ -43,11 +43,15 @@ class Compiler:
 
     Attributes:
         fleet: whether values are of the fleet; of one agent otherwise.
-        watches: by name; two rules that ask for the same past share it.
+        of_agents, of_fleet: what must be remembered of each agent and of the fleet itself, by name. Two rules that ask
+            for the same past share it; what agents tally is remembered with them, whoever asks.
+        windows: the windows in which each sum of counters is followed.
     """
 
     fleet: bool
-    watches: dict[str, Watch] = field(default_factory=dict)
+    of_agents: dict[str, Watch] = field(default_factory=dict)
+    of_fleet: dict[str, Watch] = field(default_factory=dict)
+    windows: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def value(self, node: q.Value) -> Compiled:  # noqa: PLR0911 - one case per node
         """The node as a function.
@@ -60,7 +64,7 @@ class Compiler:
             case q.Number(number):
                 return Scalar(None, lambda _: number)
             case q.Threshold(limit):
-                return Scalar(None, lambda context: context.limits[limit])
+                return Scalar(None, lambda context: context.limits[limit], limit)
             case q.Select():
                 return current(node, fleet=self.fleet)
             case q.Increase(of, window):
@@ -124,29 +128,65 @@ class Compiler:
             by = ()
         step = window / STEPS
         name = self._name("growth", select, window, by)
-        book = _growing(name, cumulative(select, by, fleet=self.fleet), step)
-        self.watches[name] = Watch(name, frozenset({select.metric}), book)
+        self._follow(select, by)[name] = step
+        keepers = self._keepers(select)
+        if not by and self._own(select):
+
+            def own(context: Context) -> Number:
+                track = context.tracks.growth.get(name)
+                return track.growth(context.now, step) if track is not None and track.grown else 0.0
+
+            return Scalar((), own)
         if not by:
 
             def one(context: Context) -> Number:
-                track = context.tracks.growth.get(name)
-                return 0.0 if track is None else track.growth(context.now, step)
+                tracks = [keeper.growth.get(name) for keeper in keepers(context)]
+                return sum(track.growth(context.now, step) for track in tracks if track is not None)
 
             return Scalar((), one)
         start = f"{name}|"
 
         def rows(context: Context) -> dict[Pairs, Number]:
-            return {
-                _key(place, by): track.growth(context.now, step)
-                for place, track in context.tracks.growth.items()
-                if place.startswith(start)
-            }
+            found: dict[Pairs, Number] = {}
+            for keeper in keepers(context):
+                for place, track in keeper.growth.items():
+                    if place.startswith(start):
+                        key = _key(place, by)
+                        found[key] = (found.get(key) or 0.0) + track.growth(context.now, step)
+            return found
 
         return Table(rows)
 
+    def _follow(self, select: q.Select, by: tuple[str, ...]) -> dict[str, float]:
+        """The windows in which a sum of counters is followed: step by name. One look serves all of them."""
+        agents_keep = kept_by_agents(select)
+        followed = self._name("counter", select, 0.0, by)
+        windows = self.windows.get(followed)
+        if windows is None:
+            windows = self.windows[followed] = {}
+            book = _growing(windows, cumulative(select, by, fleet=not agents_keep))
+            watches = self.of_agents if agents_keep else self.of_fleet
+            watches[followed] = Watch(followed, frozenset({select.metric}), book)
+        return windows
+
+    def _keepers(self, select: q.Select) -> Callable[[Context], Iterable[Tracks]]:
+        """Whose tracks hold the past of what is selected: the agent looked at, the fleet, or every agent."""
+        if not kept_by_agents(select):
+            return lambda context: (context.fleet.tracks,)
+        if self._own(select):
+            return lambda context: (context.tracks,)
+        return lambda context: [agent.tracks for agent in context.fleet.agents.values()]
+
+    def _own(self, select: q.Select) -> bool:
+        """Whether the past of what is selected is with whoever is looked at."""
+        if self.fleet:
+            return not kept_by_agents(select)
+        return AGENT_ID in metric_of(select).labels
+
     def _spread(self, select: q.Select, window: float) -> Callable[[Context], list[int]]:
-        read = observed(select, fleet=self.fleet)
         step = window / STEPS
+        agents_keep = kept_by_agents(select)
+        read = observed(select, fleet=not agents_keep)
         name = self._name("spread", select, window, ())
 
         def book(context: Context, at: float) -> None:
@@ -158,11 +198,13 @@ class Compiler:
                 if spread.last != counts:
                     spread.book(counts, at, step)
 
-        self.watches[name] = Watch(name, frozenset({select.metric}), book)
+        (self.of_agents if agents_keep else self.of_fleet)[name] = Watch(name, frozenset({select.metric}), book)
+        keepers = self._keepers(select)
 
         def counts(context: Context) -> list[int]:
-            spread = context.tracks.spreads.get(name)
-            return [] if spread is None else spread.counts(context.now, step)
+            found = [keeper.spreads.get(name) for keeper in keepers(context)]
+            held = [spread.counts(context.now, step) for spread in found if spread is not None]
+            return [sum(column) for column in zip(*filter(None, held), strict=True)]
 
         return counts
 
@@ -196,12 +238,15 @@ class Compiler:
                     samples = context.tracks.samples[name] = Samples()
                 samples.book(number, context.now, step, window, how)
 
-        self.watches[name] = Watch(name, frozenset(metrics_in(of)), book)
+        (self.of_fleet if self.fleet else self.of_agents)[name] = Watch(name, frozenset(metrics_in(of)), book)
+
+        # Steps in which growth was not looked at had none: an agent that begins with a loop has no usual rate to hide in.
+        whole = int(window // step) if how == "median" and any(isinstance(one, q.Increase) for one in walk(of)) else 0
 
         def over(context: Context) -> Number:
             samples = context.tracks.samples.get(name)
             found = samples.values(context.now, step, window) if samples is not None else []
-            return fold(found) if found else None
+            return fold([*found, *[0.0] * (whole - len(found))]) if found else None
 
         return Scalar(key, over)
 
@@ -212,27 +257,31 @@ class Compiler:
         return joined(_filled(over, under), under, _divided)
 
     def _name(self, what: str, of: q.Value, window: float, by: tuple[str, ...]) -> str:
-        told = f"{what}:{plain(of)}:{window}:{by}:{self.fleet}"
+        told = f"{what}:{plain(of)}:{window}:{by}"
         return hashlib.sha256(told.encode()).hexdigest()[:10]
 
 
-def _growing(name: str, read: Callable[[Context], dict[Pairs, float]], step: float) -> Callable[[Context, float], None]:
+def _growing(
+    windows: dict[str, float], read: Callable[[Context], dict[Pairs, float]]
+) -> Callable[[Context, float], None]:
     """Remembers the growth of counters. What a counter showed when it was first looked at is no growth."""
 
     def book(context: Context, at: float) -> None:
         growth = context.tracks.growth
-        begun = name in growth
-        if not begun:
-            growth[name] = Track()
         for key, value in (read(context) or _NOTHING_YET).items():
-            place = _place(name, key)
-            track = growth.get(place)
-            if track is None:
-                track = growth[place] = Track()
-            if not begun:
-                track.last = value
-            elif value != track.last:
-                track.book(value, at, step)
+            for name, step in windows.items():
+                place = name if not key else _place(name, key)
+                track = growth.get(place)
+                if track is not None:
+                    if value != track.last:
+                        track.book(value, at, step)
+                elif key and name in growth:
+                    # The first of a kind, where others are followed: it began at nothing.
+                    growth[place] = Track()
+                    growth[place].book(value, at, step)
+                else:
+                    growth[place] = Track(last=value)
+                    growth.setdefault(name, Track())
 
     return book
 
