@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from fleawatch.cli.output import message
 from fleawatch.errors import BadEvent, FleawatchError, Problem
 from fleawatch.events import Event, decode
-from fleawatch.flow.policy import Policy
+from fleawatch.flow.rules import RulesInForce
 from fleawatch.flow.snapshot import thaw
 from fleawatch.flow.state import FleetState
 from fleawatch.flow.step import empty_fleet, step
@@ -116,9 +116,9 @@ def _lines(path: Path) -> Iterator[tuple[int, Event]]:
 
 
 def _fold(begin: Recorded, facts: Iterator[tuple[int, Event]], *, progress: bool) -> Recorded:
-    policy, state, last = Policy(), begin.state, begin.last
+    rules, state, last = RulesInForce(), begin.state, begin.last
     for folded, (number, event) in enumerate(facts, start=1):
-        state, _ = step(state, event, policy)
+        state, _ = step(state, event, rules.policy(state))
         last = number
         if progress and folded % _TELL_EVERY == 0:
             message(f"  {folded:,} facts")

@@ -127,6 +127,32 @@ class LimitsDeclared(Event, frozen=True, kw_only=True):
     limits: dict[str, float]
 
 
+class LimitsOf(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Limits changed for the whole fleet, a strategy, or one agent.
+
+    Attributes:
+        target: the strategy or agent; empty for the fleet.
+        limits: by name, in the units of the catalog.
+        off: limits that are switched off.
+    """
+
+    scope: HaltScope
+    target: str = ""
+    limits: dict[str, float] = msgspec.field(default_factory=dict)
+    off: tuple[str, ...] = ()
+
+
+class RulesDeclared(Event, frozen=True, kw_only=True):
+    """The alerts and limits that are in force from now on; the newest declaration replaces the one before.
+
+    It is a fact, so that what is folded again is judged by the rules that were in force then. `alerts` are names of the
+    catalog.
+    """
+
+    alerts: tuple[str, ...] = ()
+    limits: tuple[LimitsOf, ...] = ()
+
+
 class HaltProbed(Event, frozen=True, kw_only=True):
     """The halt path of an agent was tried without stopping it. `reason` is bounded and says why it failed."""
 

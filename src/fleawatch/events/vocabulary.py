@@ -13,6 +13,7 @@ AnyEvent = (
     | control.AlertAcknowledged | control.AlertCleared | control.ConfigChanged | control.Delivered | control.GateChanged
     | control.HaltAcknowledged | control.HaltConfirmed | control.HaltDelivered | control.HaltOrdered
     | control.HaltProbed | control.LeaseGranted | control.LimitsDeclared | control.LimitsInForce | control.Resumed
+    | control.RulesDeclared
     | control.SilenceEnded | control.Silenced
     | escrow.EscrowCompleted | escrow.EscrowCreated | escrow.EscrowDisputed | escrow.EscrowFailed
     | escrow.EscrowRefunded | escrow.EscrowReleased

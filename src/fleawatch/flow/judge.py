@@ -9,19 +9,6 @@ from fleawatch.events import Event
 from fleawatch.flow.outputs import AlertChange, Delivery, Output
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.state import FleetState
-from fleawatch.flow.verdict import Verdict
-
-
-def evaluate(_: FleetState, __: Event, ___: Policy) -> tuple[Verdict, ...]:
-    """Verdicts of the alerts in force."""
-    return ()
-
-
-def advance(
-    state: FleetState, _: tuple[Verdict, ...], __: Event, ___: Policy
-) -> tuple[FleetState, tuple[AlertChange, ...]]:
-    """Alerts whose state changed."""
-    return state, ()
 
 
 def route(

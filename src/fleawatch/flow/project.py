@@ -7,6 +7,7 @@ from typing import Final
 from fleawatch.events import Event
 from fleawatch.flow.outputs import Level, Notice
 from fleawatch.flow.state import FleetState, Happening
+from fleawatch.flow.verdict import Pairs
 
 LARGE: Final = 0.05
 """A trade is large when it moved more than this share of the agent's equity."""
@@ -24,6 +25,9 @@ _EVENTS: Final[dict[str, tuple[str, Level]]] = {
     "source_recovered": ("collector_recovered", "info"),
 }
 
+_UNTOLD: Final[tuple[str, Level]] = ("", "info")
+_SUBJECT_LABELS: Final = {"slow_span": "span_name"}
+
 
 def project(fleet: FleetState, event: Event) -> tuple[Notice, ...]:
     """Notices of what the last folded fact brought to light, in order. Empty for almost every fact."""
@@ -33,10 +37,19 @@ def project(fleet: FleetState, event: Event) -> tuple[Notice, ...]:
     return tuple(notice for notice in notices if notice is not None)
 
 
+def event_of(fleet: FleetState, what: Happening) -> str:
+    """The log event that tells of it; empty when none does."""
+    return _large(fleet, what) if what.what == "trade" else _EVENTS.get(what.what, _UNTOLD)[0]
+
+
+def labels_of(event: str, what: Happening) -> Pairs:
+    """Labels of an alert about it beside the agent's id."""
+    label = _SUBJECT_LABELS.get(event)
+    return ((label, what.subject),) if label is not None else ()
+
+
 def _notice(fleet: FleetState, event: Event, number: int, what: Happening) -> Notice | None:
-    name, level = _EVENTS.get(what.what, ("", "info"))
-    if what.what == "trade":
-        name = _large(fleet, what)
+    name, level = event_of(fleet, what), _EVENTS.get(what.what, _UNTOLD)[1]
     if not name:
         return None
     return Notice(

@@ -11,15 +11,18 @@ from typing import Literal
 
 import msgspec
 
+from fleawatch.catalog.spec import Severity
+from fleawatch.events import RulesDeclared
 from fleawatch.flow.books import Book, Casino, Escrow, EscrowStatus, Holding, Market, Position, Trading
 from fleawatch.flow.history import History
 from fleawatch.flow.tally import Tallies
+from fleawatch.flow.tracks import Tracks
 from fleawatch.flow.words import Words
 from fleawatch.risk.attribution import Attribution
 from fleawatch.risk.performance import Performance
 
 __all__ = [
-    "AgentState", "Book", "Casino", "Control", "Escrow", "EscrowStatus", "FleetState", "Halt", "Happening", "Health",
+    "AgentState", "AlertInstance", "Book", "Casino", "Control", "Escrow", "EscrowStatus", "FleetState", "Halt", "Happening", "Health",
     "Holding", "Market", "Part", "Position", "Profile", "SourceStatus", "Trading",
 ]  # fmt: skip
 
@@ -143,6 +146,7 @@ class AgentState(msgspec.Struct):
         since: by service: from when on its P&L is known; see `pnl_since`.
         known_pnl: trading and casino P&L as of the last Tick, for the fleet's daily loss; None before the first.
         pnl_offset: keeps the cumulative P&L level when what it is measured by changes.
+        tracks: what rules remember of its past.
     """
 
     agent_id: str
@@ -189,6 +193,7 @@ class AgentState(msgspec.Struct):
     last_fact_at: float = 0.0
     joined_fleet: bool = False
     declared_capital: float | None = None
+    tracks: Tracks = msgspec.field(default_factory=Tracks)
 
     @property
     def partial(self) -> bool:
@@ -213,6 +218,37 @@ class AgentState(msgspec.Struct):
     def self_reported(self) -> bool:
         """Whether nobody reads its ledger, so that its own reports are all there is."""
         return "casino" not in self.profile.collectors
+
+
+class AlertInstance(msgspec.Struct):
+    """One alert about one series that is pending or firing. `advance` owns it.
+
+    Attributes:
+        labels: of the series, without the agent's id.
+        since: when the condition first held in this run.
+        fired_at: when it began to fire; None while pending.
+        breached_at: when the condition last held.
+        clear_since: since when it has not held, for alerts that must be clear for a while; None while it holds.
+        sampled_at, agreeing: newest reading that agreed, and how many in a row did.
+        value: what was last compared.
+        summary, description: as told when it fired.
+    """
+
+    alert: str
+    labels: tuple[tuple[str, str], ...]
+    since: float
+    severity: Severity
+    fired_at: float | None = None
+    breached_at: float = 0.0
+    clear_since: float | None = None
+    sampled_at: float = -1.0
+    agreeing: int = 0
+    value: float | None = None
+    reason: str = ""
+    fingerprint: str = ""
+    summary: str = ""
+    description: str = ""
+    unknown: str = ""
 
 
 class Happening(msgspec.Struct, frozen=True):
@@ -249,6 +285,9 @@ class FleetState(msgspec.Struct):
         facts: facts folded by kind; `late` of them were booked when seen, `ignored` changed nothing.
         flows: external flows since the last Tick; `external_flows` those before it.
         known_pnl: trading and casino P&L of all agents since they were first known.
+        rules: the rules in force as they were declared; None while the fleet is only watched.
+        tracks: what rules about the fleet remember; those of an agent's rules are with the agent.
+        alerts: alerts that are pending or firing, by agent id (empty for the fleet), alert and label values.
         repeated: facts that the shell left out since its start because they were recorded; not part of a snapshot.
         refused: facts that the shell refused since its start, by reason; not part of a snapshot.
         happened: what the last fact brought to light; not part of a snapshot.
@@ -274,6 +313,9 @@ class FleetState(msgspec.Struct):
     flows: float = 0.0
     external_flows: float = 0.0
     known_pnl: float = 0.0
+    rules: RulesDeclared | None = None
+    tracks: Tracks = msgspec.field(default_factory=Tracks)
+    alerts: dict[str, dict[str, dict[str, AlertInstance]]] = msgspec.field(default_factory=dict)
     repeated: int = 0
     refused: dict[str, int] = msgspec.field(default_factory=dict)
     happened: list[Happening] = msgspec.field(default_factory=list)

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fleawatch.events import Event
+from fleawatch.flow.evaluate import evaluate
 from fleawatch.flow.fold import fold
 from fleawatch.flow.history import History
-from fleawatch.flow.judge import advance, evaluate, halt, route
+from fleawatch.flow.judge import halt, route
+from fleawatch.flow.lifecycle import advance
 from fleawatch.flow.outputs import Output
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.project import project

@@ -12,6 +12,7 @@ from array import array
 
 import msgspec
 
+from fleawatch.risk.nav import DUST
 from fleawatch.risk.windows import STEPS
 from fleawatch.units import DAY, WINDOWS, Window, day_start
 
@@ -103,7 +104,8 @@ class DailyLoss(msgspec.Struct):
         total: last cumulative trading and casino P&L, USD, unrealised included; None before the first.
         opening: the total in force at midnight, or the first one of a first day.
         equity: last equity, USD.
-        opening_equity: the equity in force at midnight, or the first one of a first day: the base of limits in percent.
+        opening_equity: the equity in force at midnight, or the first one above a cent where there was none: the base of
+            limits in percent. An agent that is funded during the day has a limit from then on.
     """
 
     ends: float = -math.inf
@@ -124,7 +126,7 @@ class DailyLoss(msgspec.Struct):
         """Take the equity at `at`, USD."""
         if at >= self.ends:
             self.expire(at)
-        if self.opening_equity is None:
+        if self.opening_equity is None or self.opening_equity <= DUST:
             self.opening_equity = equity
         self.equity = equity
 

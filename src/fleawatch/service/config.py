@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fleawatch.errors import Problem
+from fleawatch.service.config_rules import Alerts, LimitValues, Strategy
 from fleawatch.units import AGENT_ID, looks_like_key
 
 ServiceName = Literal["casino", "trading", "wallet", "domains", "gateway"]
@@ -198,6 +199,9 @@ class Agent(_Section):
     addresses: dict[Chain, str] = Field(
         default_factory=dict, description="On-chain addresses by chain, in quotes, read through the wallet service."
     )
+    limits: LimitValues = Field(
+        default_factory=dict, description="Limits for this agent alone; see docs/reference/limits.md."
+    )
     health_url: str | None = Field(
         None,
         description="Base of the agent's own server, http(s)://host[:port][/path]; /health and /metrics below it are read.",
@@ -236,6 +240,14 @@ class Config(_Section):
     store: StoreSection = Field(default_factory=StoreSection, description="Facts and state.")
     collect: Collect = Field(default_factory=Collect, description="Polling.")
     platform: Platform = Field(default_factory=Platform, description="The platform.")
+    alerts: Alerts = Field(default_factory=Alerts, description="Which alerts are judged.")
+    limits: LimitValues = Field(
+        default_factory=dict,
+        description="Limits for the whole fleet, by name; null switches one off. See docs/reference/limits.md.",
+    )
+    strategies: dict[str, Strategy] = Field(
+        default_factory=dict, description="What is particular to the agents of a strategy, by its name."
+    )
     agents: tuple[Agent, ...] = Field(min_length=1, description="The fleet.")
 
 

@@ -1,13 +1,14 @@
-"""The fleet of a configuration as facts: who is declared anew, whose properties changed, who is no longer watched."""
+"""The fleet and the rules of a configuration as facts: who is declared anew or no longer watched, what is in force."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from fleawatch.events import AgentDeclared, AgentRetired, Event, fact_id
+from fleawatch.events import AgentDeclared, AgentRetired, Event, RulesDeclared, fact_id
 from fleawatch.flow.state import AgentState, FleetState
 from fleawatch.service.config import Agent, Config
+from fleawatch.service.config_rules import declared
 
 SOURCE: Final = "config"
 
@@ -39,7 +40,21 @@ def declarations(config: Config, collectors: Mapping[str, Sequence[str]], state:
         )
         for name in gone
     )
+    rules = declared(
+        config.alerts,
+        config.limits,
+        config.strategies,
+        {agent.id: agent.limits for agent in config.agents},
+        fact_id=fact_id("config", "rules_declared", f"{now:.3f}"),
+        at=now,
+    )
+    if state.rules is None or _terms(rules) != _terms(state.rules):
+        events.append(rules)
     return events
+
+
+def _terms(rules: RulesDeclared) -> tuple[object, ...]:
+    return (rules.alerts, rules.limits)
 
 
 def _declared(agent: Agent, collectors: tuple[str, ...], now: float) -> AgentDeclared:

@@ -19,6 +19,7 @@ from fleawatch.errors import BadEvent, StoreError
 from fleawatch.events import AMENDABLE, Amended, AnyEvent, Event, Tick, check, fact_id, merge
 from fleawatch.flow.outputs import Output
 from fleawatch.flow.policy import Policy
+from fleawatch.flow.rules import RulesInForce
 from fleawatch.flow.snapshot import freeze, thaw
 from fleawatch.flow.state import AgentState, FleetState
 from fleawatch.flow.step import empty_fleet, step
@@ -43,11 +44,11 @@ class Monitor:
         seq: number of the last recorded fact.
     """
 
-    def __init__(self, open_store: Callable[[], Store], clock: Clock, policy: Policy | None = None) -> None:
+    def __init__(self, open_store: Callable[[], Store], clock: Clock) -> None:
         self._open_store = open_store
         self._store: Store | None = None
         self.clock = clock
-        self.policy = policy or Policy()
+        self._rules = RulesInForce()
         self.state: FleetState = empty_fleet()
         self.store_error = ""
         self.failing_since: float | None = None
@@ -57,6 +58,11 @@ class Monitor:
         self._under_way: set[asyncio.Task[None]] = set()
         self._ahead = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fleawatch-store")
+
+    @property
+    def policy(self) -> Policy:
+        """The rules that the fleet is judged by now."""
+        return self._rules.policy(self.state)
 
     @property
     def store(self) -> Store:

@@ -47,6 +47,7 @@ class Belt:
 
     Attributes:
         fleet: the state.
+        policy: the rules in force; none unless given.
         now: unix seconds; facts happen and are seen now unless a test says otherwise.
         facts: every fact folded, in order.
         outputs: what came out, in order.
@@ -54,8 +55,9 @@ class Belt:
         rows: number of ledger rows by agent.
     """
 
-    def __init__(self, now: float = MIDNIGHT) -> None:
+    def __init__(self, now: float = MIDNIGHT, policy: Policy | None = None) -> None:
         self.fleet = empty_fleet()
+        self.policy = policy or Policy()
         self.now = now
         self.facts: list[Event] = []
         self.outputs: list[Output] = []
@@ -79,7 +81,7 @@ class Belt:
     def fold(self, *events: Event) -> Event:
         """Fold facts in order; the last one."""
         for event in events:
-            self.fleet, outputs = step(self.fleet, event, Policy())
+            self.fleet, outputs = step(self.fleet, event, self.policy)
             self.facts.append(event)
             self.outputs += outputs
         return events[-1]

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from fleawatch.clock import ManualClock
-from fleawatch.events import AgentDeclared, AgentRetired
+from fleawatch.events import AgentDeclared, AgentRetired, RulesDeclared
 from fleawatch.flow.outputs import Notice
 from fleawatch.service import watchdog as watchdog_module
 from fleawatch.service.config import Config
@@ -52,7 +52,7 @@ class TestDeclarations:
             return [type(event) for event in first], declarations(fleet, {"a": ["probe"]}, monitor.state, AT + 1)
 
         kinds, again = with_monitor(work)
-        assert kinds == [AgentDeclared, AgentDeclared]
+        assert kinds == [AgentDeclared, AgentDeclared, RulesDeclared]
         assert again == []
 
     def test_a_changed_property_is_declared_and_a_missing_agent_retired(self):

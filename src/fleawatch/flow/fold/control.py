@@ -18,6 +18,7 @@ from fleawatch.events import (
     LeaseGranted,
     LimitsInForce,
     Resumed,
+    RulesDeclared,
 )
 from fleawatch.flow.state import AgentState, FleetState, Halt
 from fleawatch.flow.words import word
@@ -85,6 +86,11 @@ def delivered(fleet: FleetState, event: Delivered) -> None:
     fleet.tallies.add("pf_alert_notifications_total", (word(fleet, CHANNEL, event.channel), event.status))
 
 
+def rules(fleet: FleetState, event: RulesDeclared) -> None:
+    """Other rules are in force."""
+    fleet.rules = event
+
+
 _STEPS: Final = {HaltDelivered: "delivered", HaltAcknowledged: "acknowledged", HaltConfirmed: "confirmed"}
 
 HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {
@@ -99,4 +105,5 @@ FLEET_HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {
     HaltOrdered: ordered,
     Resumed: resumed,
     Delivered: delivered,
+    RulesDeclared: rules,
 }
