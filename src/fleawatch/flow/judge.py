@@ -6,7 +6,7 @@ They stand here so that the belt has its final shape: what calls `step` today wi
 from __future__ import annotations
 
 from fleawatch.events import Event
-from fleawatch.flow.outputs import AlertChange, Delivery, Output
+from fleawatch.flow.outputs import AlertChange, Output
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.state import FleetState
 from fleawatch.flow.verdict import Verdict
@@ -21,13 +21,6 @@ def advance(
     state: FleetState, _: tuple[Verdict, ...], __: Event, ___: Policy
 ) -> tuple[FleetState, tuple[AlertChange, ...]]:
     """Alerts whose state changed."""
-    return state, ()
-
-
-def route(
-    state: FleetState, _: Event, __: tuple[AlertChange, ...], ___: Policy
-) -> tuple[FleetState, tuple[Delivery, ...]]:
-    """Who hears of the changes."""
     return state, ()
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from fleawatch.flow.books import Book, Casino, Escrow, EscrowStatus, Holding, Market, Position, Trading
 from fleawatch.flow.history import History
+from fleawatch.flow.routing.state import Routing
 from fleawatch.flow.tally import Tallies
 from fleawatch.flow.words import Words
 from fleawatch.risk.attribution import Attribution
@@ -251,6 +252,7 @@ class FleetState(msgspec.Struct):
         known_pnl: trading and casino P&L of all agents since they were first known.
         repeated: facts that the shell left out since its start because they were recorded; not part of a snapshot.
         refused: facts that the shell refused since its start, by reason; not part of a snapshot.
+        routing: what routing remembers, which it alone changes.
         happened: what the last fact brought to light; not part of a snapshot.
     """
 
@@ -274,6 +276,7 @@ class FleetState(msgspec.Struct):
     flows: float = 0.0
     external_flows: float = 0.0
     known_pnl: float = 0.0
+    routing: Routing = msgspec.field(default_factory=Routing)
     repeated: int = 0
     refused: dict[str, int] = msgspec.field(default_factory=dict)
     happened: list[Happening] = msgspec.field(default_factory=list)

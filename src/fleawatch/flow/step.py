@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from fleawatch.events import Event
 from fleawatch.flow.fold import fold
 from fleawatch.flow.history import History
-from fleawatch.flow.judge import advance, evaluate, halt, route
+from fleawatch.flow.judge import advance, evaluate, halt
 from fleawatch.flow.outputs import Output
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.project import project
+from fleawatch.flow.routing.route import route
 from fleawatch.flow.state import FleetState
 from fleawatch.risk.performance import Performance
 
