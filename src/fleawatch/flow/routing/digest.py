@@ -15,18 +15,21 @@ MOST: Final = 500
 
 def collect(run: Run, page: Page) -> None:
     """Put the alerts of a page that a channel hears of once a day into its next digest."""
-    for channel in run.channels:
-        if not channel.digest:
-            continue
-        book = run.book(channel)
-        for fingerprint in page.members:
-            firing = run.routing.alerts[fingerprint]
-            if fingerprint not in book.digest and (firing.muted or not run.collects(channel, firing)):
+    collecting = [channel for channel in run.channels if channel.digest]
+    for fingerprint in page.members if collecting else ():
+        firing = run.routing.alerts[fingerprint]
+        left_out = False
+        for channel in collecting:
+            book = run.book(channel)
+            known = fingerprint in book.digest
+            if not known and (firing.muted or not run.collects(channel, firing)):
                 continue
-            if fingerprint in book.digest or len(book.digest) < MOST:
+            if known or len(book.digest) < MOST:
                 book.digest[fingerprint] = firing.note()
-            elif firing.hasty or firing.fired_at == run.now:
-                book.beyond += 1
+            else:
+                left_out = True
+                book.beyond += not firing.left_out
+        firing.left_out = left_out
 
 
 def send(run: Run, channel: Channel, due: float) -> None:

@@ -36,6 +36,7 @@ class Firing(msgspec.Struct):
         acknowledged_by: the person who took it, empty for nobody.
         paged_at: when people were first told of it as critical, None before.
         escalated: every channel was told.
+        left_out: it found no room in a digest and was counted there.
         muted: why it is not sent, empty when it is; `muted_by` names the silence, window or alert.
     """
 
@@ -59,6 +60,7 @@ class Firing(msgspec.Struct):
     acknowledged_by: str = ""
     paged_at: float | None = None
     escalated: bool = False
+    left_out: bool = False
     muted: Muted = ""
     muted_by: str = ""
 
