@@ -56,7 +56,7 @@ class Desk:
 
     def end(self, alert: str, agent_id: str = "", **labels: str) -> tuple[Delivery, ...]:
         """An alert resolves."""
-        return self.change(self.changed("resolved", alert, agent_id, **labels))
+        return self.change(self.changed("resolved", alert, agent_id, None, **labels))
 
     def changed(
         self, change: Any, alert: str, agent_id: str = "", severity: Severity | None = None, **labels: str

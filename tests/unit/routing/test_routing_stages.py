@@ -284,7 +284,7 @@ class TestPages:
         for number in range(27):
             desk.now += 0.3
             desk.fire("PFApiErrorRateCritical", f"a-{number}", endpoint="trade/open")
-        told = desk.wait(2.2)
+        told = desk.wait(3)
         assert {one.channel for one in told} == {"pagerduty", "chat", "texts", "desk"}
         assert len(told) == 4
         assert {len(one.alerts) for one in told} == {27}

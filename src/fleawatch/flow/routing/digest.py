@@ -50,7 +50,10 @@ def send(run: Run, channel: Channel, due: float) -> None:
         text=f"and {book.beyond} more" if book.beyond else "",
     )
     book.digest = {key: note for key, note in book.digest.items() if note.ended_at is None and _fires(run, note)}
-    book.beyond = 0
+    if book.beyond:
+        book.beyond = 0
+        for firing in run.routing.alerts.values():
+            firing.left_out = False
 
 
 def _muted(run: Run, note: AlertNote) -> bool:
