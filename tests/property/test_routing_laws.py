@@ -27,9 +27,7 @@ CHANNELS = (
     Channel(name="texts", kind="sms", send_resolved=False),
     Channel(name="ping", kind="deadman"),
 )
-WINDOW = MaintenanceWindow(
-    name="saturday", days=(5,), start_s=HOUR, duration_s=HOUR, matchers={"agent_id": "c-*"}
-)
+WINDOW = MaintenanceWindow(name="saturday", days=(5,), start_s=HOUR, duration_s=HOUR, matchers={"agent_id": "c-*"})
 RULES = RoutingPolicy(channels=CHANNELS, maintenance=(WINDOW,), throttle_most=3, throttle_s=2 * HOUR)
 
 ABOUT = st.tuples(st.sampled_from(ALERTS), st.sampled_from(AGENTS), st.sampled_from(["", "trade/open"]))
@@ -39,7 +37,9 @@ ACTS = st.one_of(
     st.tuples(st.just("become"), ABOUT, st.sampled_from(["critical", "warning", "info"])),
     st.tuples(st.just("end"), ABOUT),
     st.tuples(st.just("wait"), st.sampled_from([1, 5, 10, 45, 300, 900, 3_600, 14_400, 86_400])),
-    st.tuples(st.just("silence"), st.sampled_from(["s-1", "s-2"]), st.sampled_from(AGENTS), st.sampled_from([30, 7_200])),
+    st.tuples(
+        st.just("silence"), st.sampled_from(["s-1", "s-2"]), st.sampled_from(AGENTS), st.sampled_from([30, 7_200])
+    ),
     st.tuples(st.just("unsilence"), st.sampled_from(["s-1", "s-2"])),
     st.tuples(st.just("acknowledge"), ABOUT),
     st.tuples(st.just("refuse"), st.integers(0, 20)),
@@ -174,7 +174,8 @@ def test_a_restart_at_any_fact_changes_nothing(story, data):
 )
 def test_a_warning_that_gets_critical_is_told(story, how, silences):
     """Whatever else happened and whatever of others is silenced: every critical channel hears of it; at once, if the
-    alert itself rose, and within the group wait if a critical alert follows a warning."""
+    alert itself rose, and within the group wait if a critical alert follows a warning.
+    """
     acts = [act for act in story if act[0] != "acknowledge" and not (act[0] == "silence" and act[2] == "a-1")]
     run = played([act for act in acts if not (act[0] in ("fire", "become", "end") and act[1][1] == "a-1")])
     desk = run.desk
@@ -197,6 +198,7 @@ def test_a_warning_that_gets_critical_is_told(story, how, silences):
 @given(STORIES)
 def test_two_agents_never_suppress_each_other(story):
     """What one agent's alerts are muted by is the same whether or not the others exist."""
+
     def muted(run):
         return {
             one.alert.fingerprint: (one.status, one.by)

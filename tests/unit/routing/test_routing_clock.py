@@ -7,8 +7,8 @@ from fleawatch.flow.policy import Policy
 from fleawatch.flow.routing import digest, heed
 from fleawatch.flow.routing.settings import Channel, RoutingPolicy
 from fleawatch.flow.routing.standing import standing
-from fleawatch.flow.routing.summary import summary
 from fleawatch.flow.routing.state import Period
+from fleawatch.flow.routing.summary import summary
 from fleawatch.testing.belt import MIDNIGHT, Belt
 from fleawatch.testing.routed import Desk
 from fleawatch.units import DAY, HOUR, MINUTE
@@ -56,6 +56,21 @@ class TestThrottle:
         desk.fire("PFCalmarLow", "a-1")
         assert len(desk.fire("PFKeyRejected", "a-1")) == 1
         assert len(desk.end("PFSharpeLow", "a-1")) == 1
+
+    def test_ends_use_up_nothing(self, desk):
+        """The budget is for what fires."""
+        desk.wait(10 * MINUTE)
+        desk.end("PFSharpeLow", "a-1")
+        desk.end("PFWinRatioLow", "a-1")
+        assert len(desk.fire("PFCalmarLow", "a-1")) == 1
+        assert desk.notices == []
+
+    def test_what_is_withheld_anew_is_told_anew(self, desk):
+        """After its digest a repeat may have to wait as well, and says so."""
+        desk.fire("PFCalmarLow", "a-1")
+        desk.wait(10 * MINUTE)
+        desk.wait(4 * HOUR)
+        assert [one.fields["alertname"] for one in desk.notices] == ["PFCalmarLow", "PFCalmarLow"]
 
     def test_what_comes_later_waits_behind_what_is_withheld(self, desk):
         """Even if there is room again before the digest went."""

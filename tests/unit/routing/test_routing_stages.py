@@ -429,3 +429,94 @@ def test_standing_shows_the_most_severe_first(desk):
         ("PFSharpeLow", "active", ()),
     ]
     assert shown[0].page == desk.sent[0].group
+
+
+class TestAgain:
+    """An alert that fires anew while somebody has still to hear of its end."""
+
+    def test_who_heard_of_the_end_hears_of_the_new_beginning(self):
+        """Mail still waits behind its throttle, so the alert is kept; the log knew of its end and is told anew."""
+        mail = Channel(name="mail", kind="email")
+        desk = desk_with(mail, Channel(name="desk", kind="log"), throttle_most=2, group_wait_s=0)
+        for number in range(2):
+            desk.sent.clear()
+            desk.fleet.routing.channels.clear()
+            desk.fire("PFSharpeLow", f"x-{number}", market=f"M-{number}")
+        mail_book, log_book = (desk.fleet.routing.channels[name] for name in ("mail", "desk"))
+        mail_book.sent, log_book.sent = [desk.now, desk.now], []
+        assert reasons(desk.fire("PFCalmarLow", "a-1")) == [("desk", "alert", "first")]
+        desk.now += 1
+        assert reasons(desk.end("PFCalmarLow", "a-1")) == [("desk", "resolved", "all_resolved")]
+        desk.now += 1
+        desk.fire("PFCalmarLow", "a-1")
+        assert ("desk", "alert", "new_alerts") in reasons(desk.wait(5 * MINUTE))
+
+    def test_it_is_escalated_although_its_second_beginning_was_not_told(self, desk):
+        """Who knew that it fires was not told again; after fifteen minutes every channel is."""
+        desk.fire("PFDrawdownHalt", "a-1")
+        desk.fire("PFDrawdownHalt", "b-1")
+        desk.wait(MINUTE)
+        desk.say(AlertAcknowledged, fingerprint=fingerprint("PFDrawdownHalt", "a-1"), actor="ann")
+        desk.say(AlertAcknowledged, fingerprint=fingerprint("PFDrawdownHalt", "b-1"), actor="ann")
+        desk.end("PFDrawdownHalt", "a-1")
+        desk.fire("PFDrawdownHalt", "a-1")
+        assert desk.wait(14 * MINUTE) == ()
+        (told,) = desk.wait(MINUTE)
+        assert (told.kind, [note.labels["agent_id"] for note in told.alerts]) == ("escalation", ["a-1"])
+
+
+class TestAtOnce:
+    def test_a_rise_waits_for_nothing_although_its_page_was_just_sent(self):
+        """Another agent's critical alert of the same cause went out a second before."""
+        desk = desk_with()
+        desk.fire("PFAnomalyLoss", "a-1")
+        desk.fire("PFAnomalyLoss", "b-1")
+        desk.wait(10)
+        desk.become("critical", "PFAnomalyLoss", "b-1")
+        desk.now += 1
+        told = desk.become("critical", "PFAnomalyLoss", "a-1")
+        assert {one.channel for one in told} == {"pagerduty", "chat", "texts", "desk"}
+
+    def test_a_rise_passes_although_the_agent_is_down(self, desk):
+        """It was held back as a warning, and is not as critical."""
+        desk.fire("PFAgentDown", "a-1")
+        desk.wait(10)
+        desk.fire("PFAnomalyLoss", "a-1")
+        assert desk.wait(MINUTE) == ()
+        assert len(desk.become("critical", "PFAnomalyLoss", "a-1")) == 1
+
+    def test_notifications_of_one_moment_have_keys_of_their_own(self, desk):
+        """Critical, warning and critical again within one second are two notifications."""
+        desk.fire("PFAnomalyLoss", "a-1")
+        desk.wait(10)
+        for severity in ("critical", "warning", "critical"):
+            desk.become(severity, "PFAnomalyLoss", "a-1")
+        assert [one.reason for one in desk.sent] == ["first", "severity_raised", "severity_raised"]
+        assert len({one.key for one in desk.sent}) == 3
+
+
+def test_a_named_cause_gathers_agents_as_long_as_its_page_lives(desk):
+    """Who is hit by the same endpoint an hour later joins the incident."""
+    desk.fire("PFApiErrorRateHigh", "a-1", endpoint="trade/open")
+    desk.wait(10)
+    desk.wait(HOUR)
+    (news,) = desk.fire("PFApiErrorRateHigh", "b-1", endpoint="trade/open")
+    assert (news.reason, news.group, len(news.alerts)) == ("new_alerts", desk.sent[0].group, 2)
+
+
+def test_what_was_silenced_after_it_was_told_is_not_repeated(desk):
+    """And is not escalated either."""
+    desk.fire("PFKeyRejected", "a-1")
+    desk.wait(10)
+    silence(desk, until=DAY, agent_id="a-1")
+    assert desk.wait(5 * HOUR) == ()
+
+
+def test_a_refusal_is_answered_once_and_forgotten(desk):
+    """What comes to the page later is told in its own time."""
+    (first,) = desk.fire("PFDrawdownHalt", "a-1")
+    desk.say(Delivered, delivery_id=first.key, channel="log", status="failed")
+    desk.wait(MINUTE)
+    desk.fire("PFDrawdownHalt", "b-1")
+    assert [one.kind for one in desk.wait(10)] == []
+    assert [one.kind for one in desk.sent] == ["alert", "escalation", "alert"]
