@@ -137,6 +137,16 @@ class TestSchedule:
         desk.wait(1)
         assert len(desk.wait(3 * DAY)) == 1
 
+    def test_an_earlier_hour_holds_from_the_moment_it_is_configured(self):
+        """The hour that was planned before does not stand in its way."""
+        desk = Desk(RoutingPolicy(channels=(MAIL,), canary_s=None, weekly_at_s=None, daily_at_s=8 * HOUR))
+        desk.wait(1)
+        desk.policy = Policy(
+            routing=RoutingPolicy(channels=(MAIL,), canary_s=None, weekly_at_s=None, daily_at_s=2 * HOUR)
+        )
+        desk.wait(1)
+        assert [one.kind for one in desk.wait(2 * HOUR)] == ["summary"]
+
     def test_nothing_goes_by_the_clock_where_nothing_is_judged_and_nobody_is_configured(self):
         """A fleet that is only watched is quiet."""
         desk = Desk()

@@ -383,6 +383,15 @@ class TestAttention:
         desk.say(AlertAcknowledged, fingerprint="0" * 16, actor="ann")
         assert desk.fleet.ignored == {"alert_not_firing": 1}
 
+    def test_an_alert_that_is_over_cannot_be_taken(self, desk):
+        """Although its page has still to say so."""
+        desk.fire("PFSharpeLow", "a-1")
+        desk.fire("PFSharpeLow", "b-1")
+        desk.wait(10)
+        desk.end("PFSharpeLow", "a-1")
+        desk.say(AlertAcknowledged, fingerprint=fingerprint("PFSharpeLow", "a-1"), actor="ann")
+        assert desk.fleet.ignored == {"alert_not_firing": 1}
+
     def test_the_failure_of_a_channel_is_told_to_all_others(self):
         """Those that take its severity, or any other one."""
         desk = desk_with()

@@ -6,13 +6,19 @@ then. Only what people hear of inhibits: a silenced alert holds nothing else bac
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from fleawatch.catalog.routing import INHIBITIONS, Inhibition
-from fleawatch.flow.routing.matchers import covers, value
+from fleawatch.flow.routing.matchers import ANY, covers, value
 from fleawatch.flow.routing.run import Run
-from fleawatch.flow.routing.state import Firing, Muted
+from fleawatch.flow.routing.settings import MaintenanceWindow
+from fleawatch.flow.routing.state import Firing, Muted, Silence
+
+Silences = dict[str, list[Silence]]
+"""Silences by agent."""
+Sources = list[tuple[Inhibition, Firing]]
+"""Alerts that are heard, each with a rule by which it holds others back."""
 
 
 class Muting(NamedTuple):
@@ -25,46 +31,66 @@ class Muting(NamedTuple):
 HEARD: Final = Muting()
 
 
-def mute(run: Run, alerts: Iterable[Firing]) -> None:
-    """Decide anew about these alerts, which hold all of an agent or none of it."""
-    found = [(firing, _kept_back(run, firing)) for firing in alerts if firing.ended_at is None and firing.page]
-    sources: dict[str, list[Firing]] = {}
+def mute(run: Run, alerts: Iterable[Firing]) -> set[str]:
+    """Decide anew about these alerts, which hold all of an agent or none of it; the pages on which something changed."""
+    silences = in_force(run)
+    windows = [(window, began) for window in run.rules.maintenance if (began := window.began(run.now)) is not None]
+    found = [
+        (firing, silenced(firing, silences) or in_maintenance(firing, windows) or unwanted(run, firing) or HEARD)
+        for firing in alerts
+        if firing.ended_at is None and firing.page
+    ]
+    sources: dict[str, Sources] = {}
     for firing, muting in found:
         if not muting.reason and firing.agent_id:
-            sources.setdefault(firing.agent_id, []).append(firing)
+            for rule in INHIBITIONS:
+                if _has(firing, rule.source):
+                    sources.setdefault(firing.agent_id, []).append((rule, firing))
+    changed = set()
     for firing, muting in found:
-        _set(run, firing, muting if muting.reason else inhibited(firing, sources.get(firing.agent_id, ())))
+        final = muting if muting.reason else inhibited(firing, sources.get(firing.agent_id, ()))
+        if _set(run, firing, final):
+            changed.add(firing.page)
+    return changed
 
 
-def _set(run: Run, firing: Firing, muting: Muting) -> None:
+def _set(run: Run, firing: Firing, muting: Muting) -> bool:
+    """Note what was decided; whether it is another reason than before."""
     before = firing.muted
     firing.muted, firing.muted_by = muting
     if before == muting.reason:
-        return
+        return False
     if muting.reason:
         concerned = tuple(one for one in run.channels if run.wants(one, firing) or run.collects(one, firing))
         run.suppress(firing, muting.reason, concerned)
     else:
         firing.hasty = True
+    return True
 
 
-def _kept_back(run: Run, firing: Firing) -> Muting:
-    return silenced(run, firing) or in_maintenance(run, firing) or unwanted(run, firing) or HEARD
-
-
-def silenced(run: Run, firing: Firing) -> Muting | None:
-    """Whether a silence in force covers it."""
+def in_force(run: Run) -> Silences:
+    """The silences in force, by the one agent that they are about; under the empty name those about several, or none."""
+    found: Silences = {}
     for silence in run.routing.silences.values():
-        if silence.starts_at <= run.now < silence.ends_at and covers(silence.matchers, firing, silence.starts_at):
-            return Muting("silenced", silence.silence_id)
+        if silence.starts_at <= run.now < silence.ends_at:
+            agent_id = silence.matchers.get("agent_id", ANY)
+            found.setdefault("" if ANY in agent_id else agent_id, []).append(silence)
+    return found
+
+
+def silenced(firing: Firing, silences: Silences) -> Muting | None:
+    """Whether a silence in force covers it."""
+    for about in dict.fromkeys((firing.agent_id, "")):
+        for silence in silences.get(about, ()):
+            if covers(silence.matchers, firing, silence.starts_at):
+                return Muting("silenced", silence.silence_id)
     return None
 
 
-def in_maintenance(run: Run, firing: Firing) -> Muting | None:
-    """Whether a maintenance window that is open covers it."""
-    for window in run.rules.maintenance:
-        began = window.began(run.now)
-        if began is not None and covers(window.matchers, firing, began):
+def in_maintenance(firing: Firing, windows: Sequence[tuple[MaintenanceWindow, float]]) -> Muting | None:
+    """Whether an open maintenance window, of which each comes with when it opened, covers it."""
+    for window, began in windows:
+        if covers(window.matchers, firing, began):
             return Muting("maintenance", window.name)
     return None
 
@@ -75,20 +101,19 @@ def unwanted(run: Run, firing: Firing) -> Muting | None:
     return None if taken else Muting("no_channel")
 
 
-def inhibited(target: Firing, sources: Iterable[Firing]) -> Muting:
-    """Whether another alert of its agent says it all. What became critical after a warning is inhibited by nothing."""
+def inhibited(target: Firing, sources: Iterable[tuple[Inhibition, Firing]]) -> Muting:
+    """Whether another alert of its agent says it all. What became critical after a warning is inhibited by nothing.
+
+    A label that either side lacks is not equal: alerts of no agent hold nothing back.
+    """
     if target.worsened:
         return HEARD
-    for source in sources:
-        if source.alert != target.alert and any(_inhibits(rule, source, target) for rule in INHIBITIONS):
+    for rule, source in sources:
+        same = all(value(source, label) == value(target, label) != "" for label in rule.equal)
+        if same and source.alert != target.alert and _has(target, rule.target):
             return Muting("inhibited", source.alert)
     return HEARD
 
 
-def _inhibits(rule: Inhibition, source: Firing, target: Firing) -> bool:
-    """A label that either side lacks is not equal: alerts of no agent hold nothing back."""
-    return (
-        all(value(source, label) == wanted for label, wanted in rule.source)
-        and all(value(target, label) == wanted for label, wanted in rule.target)
-        and all(value(source, label) == value(target, label) != "" for label in rule.equal)
-    )
+def _has(firing: Firing, labels: tuple[tuple[str, str], ...]) -> bool:
+    return all(value(firing, label) == wanted for label, wanted in labels)

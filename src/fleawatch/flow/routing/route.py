@@ -47,9 +47,8 @@ def route(
     heed(run)
     for change in changes:
         admit(run, change)
-    alerts, pages = _concerned(run, changes)
-    if alerts:
-        mute(run, alerts)
+    alerts = _concerned(run, changes)
+    pages = _due_pages(run, changes, mute(run, alerts) if alerts else set())
     ticked = type(event) is Tick
     if ticked:
         for channel in run.channels:
@@ -63,13 +62,20 @@ def route(
     return state, tuple(run.outputs)
 
 
-def _concerned(run: Run, changes: tuple[AlertChange, ...]) -> tuple[list[Firing], list[Page]]:
-    """Alerts that may be muted or heard anew, all of an agent or none, and pages of which something may be sent."""
-    routing = run.routing
+def _concerned(run: Run, changes: tuple[AlertChange, ...]) -> list[Firing]:
+    """Alerts that may be muted or heard anew: all of an agent or none."""
+    alerts = run.routing.alerts
     if type(run.event) in _OF_ALL:
-        return list(routing.alerts.values()), list(routing.pages.values())
-    changed, agents = {change.fingerprint for change in changes}, {change.agent_id for change in changes} - {""}
-    alerts = [one for one in routing.alerts.values() if one.fingerprint in changed or one.agent_id in agents]
-    names = dict.fromkeys(one.page for one in alerts if one.page)
-    names.update((page.page_id, None) for page in routing.pages.values() if page.refused_by)
-    return alerts, [routing.pages[name] for name in names]
+        return list(alerts.values())
+    agents = {change.agent_id for change in changes} - {""}
+    changed = {change.fingerprint for change in changes}
+    return [one for one in alerts.values() if one.fingerprint in changed or one.agent_id in agents]
+
+
+def _due_pages(run: Run, changes: tuple[AlertChange, ...], muted: set[str]) -> list[Page]:
+    """Pages of which something may be sent."""
+    pages, alerts = run.routing.pages, run.routing.alerts
+    if type(run.event) in _OF_ALL:
+        return list(pages.values())
+    names = {alerts[change.fingerprint].page for change in changes if change.fingerprint in alerts} | muted
+    return [page for name, page in pages.items() if name in names or page.refused_by]
