@@ -57,6 +57,13 @@ class TestThrottle:
         assert len(desk.fire("PFKeyRejected", "a-1")) == 1
         assert len(desk.end("PFSharpeLow", "a-1")) == 1
 
+    def test_where_pages_are_incidents_nothing_waits(self):
+        """A digest could open an incident at PagerDuty and never close it."""
+        pager = Channel(name="pager", kind="pagerduty", severities=("critical", "warning"))
+        desk = Desk(RoutingPolicy(channels=(pager,), throttle_most=1, group_wait_s=0, **QUIET))
+        desk.fire("PFSharpeLow", "a-1")
+        assert named(desk.fire("PFWinRatioLow", "a-1")) == [("pager", "alert", "first")]
+
     def test_ends_use_up_nothing(self, desk):
         """The budget is for what fires."""
         desk.wait(10 * MINUTE)

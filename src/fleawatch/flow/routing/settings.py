@@ -60,6 +60,11 @@ class Channel:
         """Whether people read it, so that it is no mere dead-man receiver."""
         return any(severity != "none" for severity in self.severities)
 
+    @property
+    def counts_incidents(self) -> bool:
+        """Whether each page is an incident there, opened and closed by its own messages, which no digest can do."""
+        return self.kind == "pagerduty"
+
     def digests(self, severity: Severity) -> bool:
         """Whether alerts of this severity come once a day."""
         return severity in self.severities and severity in (self.digest or ())
@@ -126,7 +131,7 @@ class RoutingPolicy:
         repeat_s: by severity, when what still fires and nobody took is sent again.
         escalate_after_s: when a critical alert that nobody took goes to every channel; None for never.
         throttle_most, throttle_s: most notifications a channel gets within so many seconds. What is more waits and
-            comes as one digest. Critical alerts, ends and escalations do not wait.
+            comes as one digest. Critical alerts, ends and escalations do not wait, and nothing does at PagerDuty.
         digest_at_s: when daily digests go, seconds after 00:00 UTC.
         daily_at_s: when the daily summary goes, seconds after 00:00 UTC; None for never.
         weekly_at_s: when the weekly summary goes, seconds after Monday 00:00 UTC; None for never.

@@ -18,7 +18,7 @@ def has_room(run: Run, channel: Channel) -> bool:
 def withholds(run: Run, channel: Channel, told: Told, decision: Decision) -> bool:
     """Whether a decision has to wait; says so once for each alert. What came first is told first."""
     book = run.book(channel)
-    if not decision.limited or not (book.waiting or not has_room(run, channel)):
+    if not decision.limited or channel.counts_incidents or not (book.waiting or not has_room(run, channel)):
         return False
     book.waiting = True
     for firing in decision.alerts:
