@@ -96,7 +96,12 @@ class AlertAcknowledged(Event, frozen=True, kw_only=True):
 
 
 class Silenced(Event, frozen=True, kw_only=True):
-    """Alerts that match are not delivered until `ends_at`; `matchers` are label = value."""
+    """Alerts that match are not delivered until `ends_at`.
+
+    Attributes:
+        matchers: labels, `severity` among them, and the values that all of them must have; `*` stands for any text.
+            Without any, nothing matches.
+    """
 
     silence_id: str
     matchers: dict[str, str]

@@ -6,16 +6,9 @@ They stand here so that the belt has its final shape: what calls `step` today wi
 from __future__ import annotations
 
 from fleawatch.events import Event
-from fleawatch.flow.outputs import AlertChange, Delivery, Output
+from fleawatch.flow.outputs import AlertChange, Output
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.state import FleetState
-
-
-def route(
-    state: FleetState, _: Event, __: tuple[AlertChange, ...], ___: Policy
-) -> tuple[FleetState, tuple[Delivery, ...]]:
-    """Who hears of the changes."""
-    return state, ()
 
 
 def halt(_: FleetState, __: Event, ___: tuple[AlertChange, ...], ____: Policy) -> tuple[Output, ...]:

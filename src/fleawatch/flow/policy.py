@@ -13,6 +13,7 @@ from typing import Final
 
 from fleawatch.catalog import limits as declared
 from fleawatch.catalog.spec import Alert
+from fleawatch.flow.routing.settings import RoutingPolicy
 
 Limits = Mapping[str, float | None]
 """Limits by name, in the units of the catalog; None switches one off."""
@@ -29,6 +30,7 @@ class Policy:
         alerts: those that are evaluated; none means that the fleet is only watched.
         limits: changed for the whole fleet.
         strategy_limits, agent_limits: changed for a strategy, or one agent.
+        routing: who hears of alerts, and when.
 
     Raises:
         ValueError: a limit is not in the catalog; every such name is listed.
@@ -38,6 +40,7 @@ class Policy:
     limits: Limits = field(default_factory=lambda: _NONE)
     strategy_limits: Mapping[str, Limits] = field(default_factory=lambda: MappingProxyType({}))
     agent_limits: Mapping[str, Limits] = field(default_factory=lambda: MappingProxyType({}))
+    routing: RoutingPolicy = field(default_factory=RoutingPolicy)
 
     def __post_init__(self) -> None:
         given = (self.limits, *self.strategy_limits.values(), *self.agent_limits.values())

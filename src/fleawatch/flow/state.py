@@ -15,6 +15,7 @@ from fleawatch.catalog.spec import Severity
 from fleawatch.events import RulesDeclared
 from fleawatch.flow.books import Book, Casino, Escrow, EscrowStatus, Holding, Market, Position, Trading
 from fleawatch.flow.history import History
+from fleawatch.flow.routing.state import Routing
 from fleawatch.flow.tally import Tallies
 from fleawatch.flow.tracks import Tracks
 from fleawatch.flow.words import Words
@@ -290,6 +291,7 @@ class FleetState(msgspec.Struct):
         alerts: alerts that are pending or firing, by agent id (empty for the fleet), alert and label values.
         repeated: facts that the shell left out since its start because they were recorded; not part of a snapshot.
         refused: facts that the shell refused since its start, by reason; not part of a snapshot.
+        routing: what routing remembers, which it alone changes.
         happened: what the last fact brought to light; not part of a snapshot.
     """
 
@@ -316,6 +318,7 @@ class FleetState(msgspec.Struct):
     rules: RulesDeclared | None = None
     tracks: Tracks = msgspec.field(default_factory=Tracks)
     alerts: dict[str, dict[str, dict[str, AlertInstance]]] = msgspec.field(default_factory=dict)
+    routing: Routing = msgspec.field(default_factory=Routing)
     repeated: int = 0
     refused: dict[str, int] = msgspec.field(default_factory=dict)
     happened: list[Happening] = msgspec.field(default_factory=list)

@@ -13,11 +13,12 @@ from fleawatch.events import Event
 from fleawatch.flow.evaluate import evaluate
 from fleawatch.flow.fold import fold
 from fleawatch.flow.history import History
-from fleawatch.flow.judge import halt, route
+from fleawatch.flow.judge import halt
 from fleawatch.flow.lifecycle import advance
 from fleawatch.flow.outputs import Output
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.project import project
+from fleawatch.flow.routing.route import route
 from fleawatch.flow.state import FleetState
 from fleawatch.risk.performance import Performance
 
