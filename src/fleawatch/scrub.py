@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from fleawatch.units import looks_like_key
 
@@ -41,3 +41,14 @@ def scrub_fields(fields: Mapping[str, Plain]) -> dict[str, Plain]:
         else:
             found[scrub(name)] = scrub(value) if isinstance(value, str) else value
     return found
+
+
+def scrub_tree(value: Any) -> Any:
+    """A JSON document with every text in it scrubbed; what stands under a name like a secret's is cut whole."""
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, Mapping):
+        return {scrub(name): REDACTED if _SECRET_NAME.search(name) else scrub_tree(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [scrub_tree(one) for one in value]
+    return value
