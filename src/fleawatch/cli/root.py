@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from fleawatch.cli.audit import audit
 from fleawatch.cli.check import check
 from fleawatch.cli.demo import demo
 from fleawatch.cli.doctor import doctor
@@ -46,5 +47,5 @@ def cli() -> None:
     """
 
 
-for _command in (check, demo, doctor, render, replay, report, run, status, version):
+for _command in (audit, check, demo, doctor, render, replay, report, run, status, version):
     cli.add_command(_command)

@@ -30,7 +30,8 @@ def open_store(
         url: `memory:`, `sqlite:PATH` for a database file, or the path of a state directory (made when it is missing),
             in which the database is `fleawatch.db`.
         mode: see `fleawatch.store.database.Mode`; of no meaning in memory.
-        audit_key, audit_anchors: files of the audit log's key and anchors; beside the database when None.
+        audit_key: file of the audit log's key; beside the database when None.
+        audit_anchors: file of its anchors; beside the database when None.
 
     Raises:
         StoreError: the address is none of these, or the store refuses to open.

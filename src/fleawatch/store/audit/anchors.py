@@ -28,11 +28,11 @@ _LOOK_S: Final = 0.02
 
 
 class Anchor(NamedTuple):
-    """The log had `count` entries, the last of them number `seq`, of the time `at`, with this chain value."""
+    """The log had that many entries, the last of them number `seq`, of the time `at`, with this chain value."""
 
     seq: int
     chain: str
-    count: int
+    entries: int
     at: float
 
 

@@ -39,7 +39,7 @@ class Staged(NamedTuple):
     """What a transaction adds, until it is committed: the new end, how many entries there then are, the last one's time."""
 
     head: Head
-    count: int
+    entries: int
     at: float
 
 
@@ -110,7 +110,7 @@ class AuditLog:
         self._head, self._count, _ = staged
         self._broken = ""
         try:
-            self._anchors.write(Anchor(staged.head.seq, staged.head.chain.hex(), staged.count, staged.at))
+            self._anchors.write(Anchor(staged.head.seq, staged.head.chain.hex(), staged.entries, staged.at))
             self._complaint = ""
         except OSError as error:
             if str(error) != self._complaint:
