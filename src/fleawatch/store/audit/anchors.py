@@ -1,8 +1,8 @@
 """Anchors: what the chain had come to, kept outside the database, so that an end that was cut off shows.
 
 One line of fixed width an anchor, each with a MAC of its own. The last line moves with the end of the chain: it is
-overwritten in place after every commit, which needs no space on the disk; after a thousand entries or an hour it stays
-where it is and a new one begins. An anchor is written after its commit: a crash in between leaves the chain longer than
+overwritten in place after every commit, which needs no space on the disk; after some entries or an hour, and whenever a
+service starts, it stays where it is and a new one begins. An anchor is written after its commit: a crash in between leaves the chain longer than
 its anchor, never shorter.
 """
 
@@ -21,7 +21,7 @@ from fleawatch.store.audit.chain import mac
 
 WIDTH: Final = 256
 """Bytes of a line, with its end."""
-EVERY_ENTRIES: Final = 1_000
+EVERY_ENTRIES: Final = 64
 EVERY_S: Final = 3_600.0
 _LOOKS: Final = 4
 _LOOK_S: Final = 0.02
@@ -116,7 +116,7 @@ class AnchorFile:
             ) from error
         self.empty = size == 0
         self.last = decode(line, key)
-        self._began = self.last
+        self._began: Anchor | None = None
         if self.last is None and size:
             self._place += WIDTH
 
