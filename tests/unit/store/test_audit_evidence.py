@@ -216,7 +216,7 @@ def test_even_the_holder_of_the_key_cannot_leave_an_entry_out(made, key, judge):
     segment = json.loads(unpacked(made.content)["segment.json"])
     del segment["digests"][-1]
     found = judge(rewritten(made.content, key, segment__json=json.dumps(segment).encode()), key).first_bad
-    assert found.where in ("segment.json", "audit.jsonl entry %d" % entries[-1]["seq"])
+    assert found.where in ("segment.json", f"audit.jsonl entry {entries[-1]['seq']}")
 
 
 def test_a_changed_fact_does_not_fit_its_entry(made, key, judge):

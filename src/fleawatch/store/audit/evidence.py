@@ -67,8 +67,7 @@ def evidence(file: Path, files: AuditFiles, incident: str) -> Made:
     Raises:
         StoreError: no entry names the incident (some that are there are told), or a file cannot be read.
     """
-    key = read_key(files.key)
-    verdict = verify_log(file, files)
+    key, verdict = read_key(files.key), verify_log(file, files)
     anchored = [one for one in anchors.read(files.anchors, key) or [] if one is not None]
 
     def take(connection: sqlite3.Connection) -> Made:

@@ -56,13 +56,13 @@ class AuditLog:
 
     def __init__(self, connection: sqlite3.Connection, files: AuditFiles) -> None:
         last = connection.execute(_LAST).fetchone()
-        (self._count,) = connection.execute("SELECT count(*) FROM audit_log").fetchone()
         begun = last is not None or (files.anchors.exists() and files.anchors.stat().st_size > 0)
         self._key = read_key(files.key) if begun or files.key.exists() else make_key(files.key)
         self._anchors = AnchorFile(files.anchors, self._key)
         self._complaint = ""
         self._broken = ""
         try:
+            self._count = _counted(connection, self._anchors.last)
             self._head = self._found(connection, last)
         except BaseException:
             self.close()
@@ -158,6 +158,13 @@ def opened(key: bytes, at: float, after: int) -> Draft:
 def _internal(kind: str, at: float, fact: int, what: dict[str, object]) -> Draft:
     body = msgspec.json.encode(what).decode()
     return Draft(float(at), kind, "", "monitor", f"audit:{kind}:{at:.3f}", fact, body, declared.sha256(body))
+
+
+def _counted(connection: sqlite3.Connection, anchor: Anchor | None) -> int:
+    """How many entries there are: those that were anchored are not counted again, there may be millions."""
+    anchored, after = (anchor.entries, anchor.seq) if anchor else (0, -(2**63))
+    (more,) = connection.execute("SELECT count(*) FROM audit_log WHERE seq > ?", (after,)).fetchone()
+    return anchored + int(more)
 
 
 def _holds(connection: sqlite3.Connection, anchor: Anchor) -> bool:

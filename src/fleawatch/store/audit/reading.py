@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -46,18 +46,22 @@ def looking(file: Path, doing: str, work: Callable[[sqlite3.Connection], T]) -> 
     Raises:
         StoreError: the database cannot be read.
     """
-    quiet = not _has_log(file)
-    before = file.stat()
     try:
-        with _opened(file, immutable=quiet) as connection:
-            found = work(connection)
-        after = file.stat()
-        if quiet and (_has_log(file) or (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size)):
-            with _opened(file, immutable=False) as connection:
+        if not _has_log(file):
+            before = _state_of(file)
+            with suppress(sqlite3.Error), _opened(file, immutable=True) as connection:
                 found = work(connection)
+                if _state_of(file) == before and not _has_log(file):
+                    return found
+        with _opened(file, immutable=False) as connection:
+            return work(connection)
     except sqlite3.Error as error:
         raise explain(file, doing, error) from error
-    return found
+
+
+def _state_of(file: Path) -> tuple[int, int]:
+    seen = file.stat()
+    return seen.st_mtime_ns, seen.st_size
 
 
 def _has_log(file: Path) -> bool:
