@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +18,8 @@ from fleawatch.events.base import kind_of
 from fleawatch.flow.outputs import AnyOutput, Output
 from fleawatch.scrub import scrub, scrub_tree
 from fleawatch.store.batch import Ready
+
+_encode: Final = msgspec.json.Encoder().encode
 
 AUDITED: Final = MappingProxyType(
     {
@@ -136,14 +139,17 @@ def of_outputs(outputs: Sequence[tuple[AnyOutput, str]], seq: int) -> list[Draft
 
 def shown(thing: msgspec.Struct, fields: Iterable[str]) -> str:
     """The fields as scrubbed JSON, in the order declared."""
-    values = {field: _value(thing, field) for field in fields}
-    return msgspec.json.encode(scrub_tree(msgspec.to_builtins(values))).decode()
+    return _encode({field: _value(thing, field) for field in fields}).decode()
 
 
 def _value(thing: msgspec.Struct, field: str) -> Any:
     name, _, inner = field.partition(".")
     value = getattr(thing, name)
-    return [getattr(one, inner) for one in value] if inner else value
+    if isinstance(value, str):
+        return scrub(value)
+    if value is None or isinstance(value, float | int | Decimal):
+        return value
+    return scrub_tree(msgspec.to_builtins([getattr(one, inner) for one in value] if inner else value))
 
 
 def sha256(body: str) -> str:
