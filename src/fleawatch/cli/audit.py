@@ -10,7 +10,7 @@ from typing import Any
 import click
 import msgspec
 
-from fleawatch.cli.output import json_option, print_json, table
+from fleawatch.cli.output import json_option, message, print_json, table
 from fleawatch.errors import FleawatchError
 from fleawatch.ports import AuditEntry
 from fleawatch.store.audit.files import beside
@@ -62,7 +62,8 @@ def verify(ctx: click.Context, state: Path, key: Path | None, anchors: Path | No
     service runs, writes nothing, and leaves nothing behind.
     """
     file = database_of(state)
-    verdict = verify_log(file, beside(file, key, anchors))
+    told = None if as_json else lambda read: message(f"  {read:,} entries")
+    verdict = verify_log(file, beside(file, key, anchors), told=told)
     kinds, missing = ({}, 0) if _untold(verdict) else looking(file, "count entries", lambda c: (counts(c), gaps(c)))
     if as_json:
         print_json({**msgspec.to_builtins(verdict), "by_kind": kinds, "gaps": missing})

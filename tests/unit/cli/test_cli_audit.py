@@ -108,3 +108,10 @@ def test_evidence_asks_for_what_it_needs(state, tmp_path):
     done = run("evidence", "--incident", "h-9", "--state", state, "--out", tmp_path / "e", code=1)
     assert "h-1" in done.stderr
     assert not (tmp_path / "e").exists()
+
+
+def test_a_long_verification_says_how_far_it_is(state, monkeypatch):
+    """On standard error, and not beside a document."""
+    monkeypatch.setattr("fleawatch.store.audit.reading.TELL_EVERY", 2)
+    assert run("audit", "verify", "--state", state).stderr.split("\n")[:2] == ["  2 entries", "  4 entries"]
+    assert run("audit", "verify", "--state", state, "--json").stderr == ""

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleawatch.errors import StoreError
-from fleawatch.events import AgentError
+from fleawatch.events import AgentError, AlertAcknowledged, Delivered
 from fleawatch.store import FILE_NAME, SqliteStore
 from fleawatch.store.audit.bundle import merkle_root, pack, verify_bundle
 from fleawatch.store.audit.evidence import evidence
@@ -124,6 +124,51 @@ def test_a_halt_is_an_incident(path, key, judge):
     """The id of a halt finds the same."""
     verdict = judge(evidence(path, beside(path), "h-1").content, key)
     assert (verdict.sound, verdict.entries) == (True, 6)
+
+
+def test_what_became_of_a_page_belongs_to_the_incident(tmp_path):
+    """The end of a delivery is found by the delivery, however late it comes; an acknowledgement by the fingerprint."""
+    path = tmp_path / FILE_NAME
+    store = SqliteStore(path)
+    fill(store)
+    ended = Delivered(
+        fact_id="monitor:delivered:1", agent_id="", at=30_000.0, seen_at=30_000.0, source="monitor", delivery_id="d",
+        channel="ops", status="ok", receipt="m-17",
+    )  # fmt: skip
+    taken = AlertAcknowledged(
+        fact_id="operator:ack:1",
+        agent_id="a-1",
+        at=40_000.0,
+        seen_at=40_000.0,
+        source="ada",
+        fingerprint=INCIDENT,
+        actor="ada",
+    )
+    store.commit([ended, taken], [])
+    store.close()
+    made = evidence(path, beside(path), INCIDENT)
+    kinds = [entry["kind"] for entry in lines(unpacked(made.content)["audit.jsonl"])]
+    assert {"delivered", "alert_acknowledged"} <= set(kinds)
+
+
+def test_an_incident_of_the_fleet_shows_every_agents_control(tmp_path):
+    """A halt of the whole fleet shows what was decided about each agent, without their orders."""
+    path = tmp_path / FILE_NAME
+    store = SqliteStore(path)
+    store.commit([order(90), order(91, agent_id="a-2"), halt_ordered("h-2", at=95.0, agent_id="a-2")], [])
+    store.commit([halt_ordered("h-fleet", at=100.0, agent_id="")], [])
+    store.close()
+    made = evidence(path, beside(path), "h-fleet")
+    shown = [entry["ref"] for entry in lines(unpacked(made.content)["audit.jsonl"]) if entry["kind"] != "audit_opened"]
+    assert shown == ["monitor:halt_ordered:h-2", "monitor:halt_ordered:h-fleet"]
+
+
+def test_facts_that_do_not_fit_are_counted(path, monkeypatch):
+    """A bundle has a bound, and says what it left out."""
+    monkeypatch.setattr("fleawatch.store.audit.evidence.MOST_FACTS", 4)
+    made = evidence(path, beside(path), INCIDENT)
+    assert (made.facts, made.left_out) == (4, 2)
+    assert json.loads(unpacked(made.content)["manifest.json"])["facts_left_out"] == 2
 
 
 @pytest.mark.parametrize("name", ["", "nobody", "00ff", "a-1"])

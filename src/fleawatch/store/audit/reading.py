@@ -9,7 +9,8 @@ from __future__ import annotations
 import heapq
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
+from itertools import count
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -22,6 +23,9 @@ from fleawatch.store.audit.verify import Finding, Verdict, verify
 from fleawatch.store.faults import explain
 
 T = TypeVar("T")
+
+TELL_EVERY: Final = 100_000
+"""Entries between two words on how far a verification is."""
 
 _ROWS: Final = f"SELECT {', '.join(chain.COLUMNS)} FROM audit_log ORDER BY seq"  # noqa: S608 - the names of our own columns
 _FACTS: Final = "SELECT seq, body FROM facts WHERE kind = ? AND seq > ? ORDER BY seq"
@@ -49,14 +53,24 @@ def looking(file: Path, doing: str, work: Callable[[sqlite3.Connection], T]) -> 
     try:
         if not _has_log(file):
             before = _state_of(file)
-            with suppress(sqlite3.Error), _opened(file, immutable=True) as connection:
-                found = work(connection)
-                if _state_of(file) == before and not _has_log(file):
+            try:
+                with _opened(file, immutable=True) as connection:
+                    found = work(connection)
+            except sqlite3.Error:
+                if _unchanged(file, before):
+                    raise
+            else:
+                if _unchanged(file, before):
                     return found
+            # It changed under the eyes of a connection that was told it would not.
         with _opened(file, immutable=False) as connection:
             return work(connection)
     except sqlite3.Error as error:
         raise explain(file, doing, error) from error
+
+
+def _unchanged(file: Path, before: tuple[int, int]) -> bool:
+    return _state_of(file) == before and not _has_log(file)
 
 
 def _state_of(file: Path) -> tuple[int, int]:
@@ -77,10 +91,15 @@ def _opened(file: Path, *, immutable: bool) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def verify_log(file: Path, files: AuditFiles) -> Verdict:
+def verify_log(file: Path, files: AuditFiles, *, told: Callable[[int], None] | None = None) -> Verdict:
     """Judge the audit log of a database, with the key and the anchors in `files`.
 
     The anchors are read first: whatever a running service adds meanwhile only makes the log longer than they say.
+
+    Args:
+        file: the database.
+        files: its key and anchors.
+        told: is told how many entries were read, now and then.
 
     Raises:
         StoreError: there is no key, or a file cannot be read.
@@ -91,7 +110,7 @@ def verify_log(file: Path, files: AuditFiles) -> Verdict:
     def judge(connection: sqlite3.Connection) -> Verdict:
         if connection.execute(_TABLE).fetchone() != ("table",):
             return _nothing(key)
-        return verify(_rows(connection), key, anchored, lambda after: _facts(connection, after))
+        return verify(_rows(connection, told), key, anchored, lambda after: _facts(connection, after))
 
     return looking(file, "verify the audit log", judge)
 
@@ -103,9 +122,11 @@ def _nothing(key: bytes) -> Verdict:
     )  # fmt: skip
 
 
-def _rows(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+def _rows(connection: sqlite3.Connection, told: Callable[[int], None] | None = None) -> Iterator[tuple[Any, ...]]:
     cursor = connection.execute(_ROWS)
-    while True:
+    for number in count():
+        if told is not None and number and number % TELL_EVERY == 0:
+            told(number)
         try:
             row = cursor.fetchone()
         except sqlite3.OperationalError as error:
