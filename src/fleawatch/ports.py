@@ -44,6 +44,34 @@ class Kept(NamedTuple):
     at: float
 
 
+class AuditEntry(NamedTuple):
+    """One entry of the audit log.
+
+    Attributes:
+        seq: its place, counted from 1 without a gap.
+        at: when it happened, unix seconds.
+        kind: of the fact or output (`halt_ordered`, `alert_change` ...).
+        agent_id: whom it is about; empty for the fleet.
+        source: who says so.
+        ref: the fact's id, or the output's key.
+        fact: number of the recorded fact that it is, or that it follows from.
+        body: the fields that are shown of it, as JSON, without secrets.
+        sha256: of the whole fact or output as it was recorded, in hexadecimal.
+        chain: keyed value over this entry and every one before, in hexadecimal.
+    """
+
+    seq: int
+    at: float
+    kind: str
+    agent_id: str
+    source: str
+    ref: str
+    fact: int
+    body: str
+    sha256: str
+    chain: str
+
+
 class Store(Protocol):
     """The memory of a service. Synchronous; called from one thread. Every method raises `StoreError` when it fails."""
 
@@ -113,6 +141,21 @@ class Store(Protocol):
 
     def fail(self, output_id: int, *, now: float, error: str, retry_at: float | None) -> None:
         """The action failed. It is due again at `retry_at`; with None it is dead and stays visible as such."""
+        ...
+
+    def audit(
+        self,
+        *,
+        after: int = 0,
+        limit: int = 1_000,
+        kinds: Sequence[str] | None = None,
+        agent_id: str | None = None,
+        since: float = 0.0,
+    ) -> list[AuditEntry]:
+        """Entries of the audit log in order: `after < seq`, not before the time `since`, at most `limit`.
+
+        An entry is written in the same transaction as the fact or output that causes it, and never changed or forgotten.
+        """
         ...
 
     def pending(self) -> int:

@@ -276,3 +276,16 @@ def test_a_store_that_is_locked_does_not_keep_the_service_from_ending(tmp_path):
             lock.close()
     assert process.returncode == 0, errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.live
+class TestAudit:
+    def test_the_log_of_a_service_is_sound_and_leaves_no_trace_of_the_look(self, recorded):
+        """After a demo every audited fact has its entry, and verification changes no file."""
+        state = recorded[0] / "state"
+        before = {path: path.read_bytes() for path in state.iterdir() if path.is_file()}
+        document = json.loads(fleawatch("audit", "verify", "--state", str(state), "--json").stdout)
+        assert (document["sound"], document["gaps"], document["after_anchor"]) == (True, 0, 0)
+        assert document["by_kind"]["agent_declared"] == 6
+        assert document["by_kind"]["config_changed"] == 1
+        assert {path: path.read_bytes() for path in state.iterdir() if path.is_file()} == before

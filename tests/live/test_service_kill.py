@@ -13,13 +13,15 @@ import pytest
 from fleawatch.cli.recorded import recorded_state, replayed_state
 from fleawatch.cli.simulator import Simulator, write_config
 from fleawatch.service.report import digest
+from fleawatch.store.audit.files import beside
+from fleawatch.store.audit.reading import verify_log
 
 KILLS = 200
 
 
 @pytest.mark.live
 def test_two_hundred_kills_leave_the_books_equal_to_the_cent(tmp_path):
-    """Killed 200 times while facts flow, the service ends with the numbers of the platform's own books."""
+    """Killed 200 times while facts flow, the service ends with the numbers of the platform's own books, and a sound audit log."""
 
     async def run():
         books = tmp_path / "books.sqlite"
@@ -53,3 +55,8 @@ def test_two_hundred_kills_leave_the_books_equal_to_the_cent(tmp_path):
     live = recorded_state(tmp_path / "state", progress=False)
     replayed = replayed_state(tmp_path / "state", progress=False)
     assert digest(live.state) == digest(replayed.state)
+
+    file = tmp_path / "state" / "fleawatch.db"
+    verdict = verify_log(file, beside(file))
+    assert (verdict.first_bad, verdict.facts_gone) == (None, 0)
+    assert verdict.facts_compared > 50

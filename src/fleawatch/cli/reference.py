@@ -61,6 +61,7 @@ def _type(field: FieldInfo) -> str:
     for long, short in (
         ("typing.", ""),
         ("fleawatch.service.config.", ""),
+        ("fleawatch.service.config_audit.", ""),
         ("decimal.", ""),
         ("pathlib._local.", ""),
         ("pathlib.", ""),
@@ -81,8 +82,19 @@ def _default(field: FieldInfo) -> str:
 def cli_page(root: click.Group) -> str:
     """Help of every command, as Markdown."""
     parts = [HEADER + "# Command line\n", _block(root, "fleawatch")]
-    parts += [f"## {name}\n\n{_block(command, f'fleawatch {name}')}" for name, command in sorted(root.commands.items())]
+    parts += _commands(root, "fleawatch", "##")
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _commands(group: click.Group, above: str, mark: str) -> list[str]:
+    """Help of the commands of a group and of theirs, in order of their names."""
+    parts = []
+    for name, command in sorted(group.commands.items()):
+        full = f"{above} {name}"
+        parts.append(f"{mark} {full.removeprefix('fleawatch ')}\n\n{_block(command, full)}")
+        if isinstance(command, click.Group):
+            parts += _commands(command, full, mark + "#")
+    return parts
 
 
 def _block(command: click.Command, name: str) -> str:

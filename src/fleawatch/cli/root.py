@@ -11,9 +11,11 @@ from typing import Any
 
 import click
 
+from fleawatch.cli.audit import audit
 from fleawatch.cli.check import check
 from fleawatch.cli.demo import demo
 from fleawatch.cli.doctor import doctor
+from fleawatch.cli.evidence import evidence
 from fleawatch.cli.render import render
 from fleawatch.cli.replay import replay
 from fleawatch.cli.report import report
@@ -46,5 +48,5 @@ def cli() -> None:
     """
 
 
-for _command in (check, demo, doctor, render, replay, report, run, status, version):
+for _command in (audit, check, demo, doctor, evidence, render, replay, report, run, status, version):
     cli.add_command(_command)

@@ -36,7 +36,11 @@ def build(
     return Service(
         config,
         running,
-        open_store=lambda: open_store(store or str(config.store.path)),
+        open_store=lambda: open_store(
+            store or str(config.store.path),
+            audit_key=config.audit.key_file,
+            audit_anchors=config.audit.anchors_file,
+        ),
         open_platform=lambda: platform_of(config, running),
         agents=keys_of(config),
         exposition=Exposition(CATALOG, aliases=frozenset(config.listen.metric_aliases)),

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fleawatch.errors import Problem
+from fleawatch.service.config_audit import AuditSection
 from fleawatch.service.config_rules import Alerts, LimitValues, Strategy
 from fleawatch.units import AGENT_ID, looks_like_key
 
@@ -238,6 +239,7 @@ class Config(_Section):
 
     listen: Listen = Field(default_factory=Listen, description="Page, JSON API and /metrics.")
     store: StoreSection = Field(default_factory=StoreSection, description="Facts and state.")
+    audit: AuditSection = Field(default_factory=AuditSection, description="The audit log's key and anchors.")
     collect: Collect = Field(default_factory=Collect, description="Polling.")
     platform: Platform = Field(default_factory=Platform, description="The platform.")
     alerts: Alerts = Field(default_factory=Alerts, description="Which alerts are judged.")

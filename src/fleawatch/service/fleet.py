@@ -1,12 +1,14 @@
-"""The fleet and the rules of a configuration as facts: who is declared anew or no longer watched, what is in force."""
+"""A configuration as facts: that it changed, what is in force, who is declared anew, who is no longer watched."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from fleawatch.events import AgentDeclared, AgentRetired, Event, RulesDeclared, fact_id
+from fleawatch.events import AgentDeclared, AgentRetired, ConfigChanged, Event, RulesDeclared, fact_id
 from fleawatch.flow.state import AgentState, FleetState
+from fleawatch.ports import Store
 from fleawatch.service.config import Agent, Config
 from fleawatch.service.config_rules import declared
 
@@ -55,6 +57,28 @@ def declarations(config: Config, collectors: Mapping[str, Sequence[str]], state:
 
 def _terms(rules: RulesDeclared) -> tuple[object, ...]:
     return (rules.alerts, rules.limits)
+
+
+def config_facts(config: Config, store: Store, now: float) -> list[Event]:
+    """The fact that another configuration is in force than the one the store knows of; empty when it is the same.
+
+    The digest is SHA-256 over the whole configuration, in which secrets are only named.
+    """
+    digest = hashlib.sha256(config.model_dump_json().encode()).hexdigest()
+    before = store.facts(kinds=["config_changed"], newest_first=True, limit=1)
+    if before and isinstance(before[0].event, ConfigChanged) and before[0].event.digest == digest:
+        return []
+    return [
+        ConfigChanged(
+            fact_id=fact_id("config", "config_changed", f"{digest[:16]}:{now:.3f}"),
+            agent_id="",
+            at=now,
+            seen_at=now,
+            source=SOURCE,
+            actor=SOURCE,
+            digest=digest,
+        )
+    ]
 
 
 def _declared(agent: Agent, collectors: tuple[str, ...], now: float) -> AgentDeclared:

@@ -128,7 +128,9 @@ def _document(path: Path) -> tuple[dict[str, Any], list[Problem]]:
         loaded = {}
     if not isinstance(loaded, dict):
         what = "a list" if isinstance(loaded, list) else "a single value"
-        raise _refused(path, Problem("", f"was {what}", "write sections: listen, store, collect, platform, agents"))
+        raise _refused(
+            path, Problem("", f"was {what}", "write sections: listen, store, audit, collect, platform, agents")
+        )
     return loaded, loader.twice
 
 
@@ -366,4 +368,7 @@ def _absolute(config: Config, base: Path) -> Config:
         for agent in config.agents
     )
     store = config.store.model_copy(update={"path": base / config.store.path})
-    return config.model_copy(update={"agents": agents, "store": store})
+    audit = config.audit.model_copy(
+        update={name: base / place for name, place in config.audit if isinstance(place, Path)}
+    )
+    return config.model_copy(update={"agents": agents, "store": store, "audit": audit})

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import structlog
 
-from fleawatch.sinks.scrub import scrub
+from fleawatch.scrub import scrub
 
 MOST_WAITING: Final = 10_000
 _DRAIN_S: Final = 2.0

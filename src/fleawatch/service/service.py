@@ -18,7 +18,7 @@ from fleawatch.errors import Problem, StoreError
 from fleawatch.flow.state import FleetState
 from fleawatch.ports import Sink, Store
 from fleawatch.service.config import Config
-from fleawatch.service.fleet import declarations
+from fleawatch.service.fleet import config_facts, declarations
 from fleawatch.service.monitor import Monitor
 from fleawatch.service.outbox import Outbox
 from fleawatch.service.watchdog import Watchdog
@@ -105,6 +105,7 @@ class Service:
         for source in sources:
             collectors.setdefault(source.agent_id, []).append(source.collector)
         now = self.clock.now()
+        await self.monitor.book(await self.monitor.in_store(lambda: config_facts(self.config, self.monitor.store, now)))
         await self.monitor.book(declarations(self.config, collectors, self.monitor.state, now))
         await self.monitor.tick()
         collect = self.config.collect

@@ -14,7 +14,7 @@ import msgspec
 from fleawatch.catalog.logs import COMMON_FIELDS, RESERVED_FIELDS
 from fleawatch.catalog.spec import Severity
 from fleawatch.flow.outputs import AnyOutput, Delivery, Level, Notice
-from fleawatch.sinks.scrub import Plain, scrub, scrub_fields
+from fleawatch.scrub import Plain, scrub, scrub_fields
 from fleawatch.units import iso
 
 _TAKEN: Final = frozenset((*COMMON_FIELDS, *RESERVED_FIELDS, "service", "logger"))

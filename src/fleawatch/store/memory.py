@@ -5,6 +5,7 @@ It keeps every promise of the port but the one about restarts.
 
 from __future__ import annotations
 
+import secrets
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,10 @@ from itertools import islice
 from fleawatch.errors import StoreError
 from fleawatch.events import AgentDeclared, AgentRetired, Amended, AnyEvent, Event, LedgerEntry
 from fleawatch.flow.outputs import AnyOutput, Output
-from fleawatch.ports import Claimed, Kept, Snapshot, StoredFact
+from fleawatch.ports import AuditEntry, Claimed, Kept, Snapshot, StoredFact
+from fleawatch.store.audit.chain import extend, root
+from fleawatch.store.audit.declared import Draft, of_facts, of_outputs
+from fleawatch.store.audit.log import opened
 from fleawatch.store.batch import no_output, ready, ready_outputs, recorded_twice, seen_at, snapshot_ahead
 from fleawatch.store.begin import first_after, no_base, prune_point
 from fleawatch.store.order import in_ledger_order
@@ -49,6 +53,9 @@ class MemoryStore:
         self._last_seq = 0
         self._last_output = 0
         self._closed = False
+        self._key = secrets.token_bytes(32)
+        self._head = root(self._key)
+        self._entries: list[AuditEntry] = []
 
     def commit(self, facts: Sequence[Event], outputs: Sequence[Output]) -> int:
         self._check_open()
@@ -57,8 +64,10 @@ class MemoryStore:
         twice = [fact.event.fact_id for fact in batch if fact.event.fact_id in self._booked]
         if twice:
             raise recorded_twice(twice)
+        before, fresh = self._last_seq, [one for one in news if one[0].key not in self._keys]
         for event, _ in batch:
             self._record(event)
+        self._enter([*of_facts(batch, before), *of_outputs(fresh, self._last_seq)], before)
         for output, _ in news:
             if output.key not in self._keys:
                 self._keys.add(output.key)
@@ -66,6 +75,32 @@ class MemoryStore:
                 row = _Row(output, self._last_seq, seen_at(batch, output))
                 self._outputs[self._last_output] = self._open[self._last_output] = row
         return self._last_seq
+
+    def _enter(self, drafts: list[Draft], after: int) -> None:
+        if drafts and not self._entries:
+            drafts.insert(0, opened(self._key, drafts[0].at, after))
+        entries, self._head = extend(self._key, self._head, drafts)
+        self._entries += entries
+
+    def audit(
+        self,
+        *,
+        after: int = 0,
+        limit: int = 1_000,
+        kinds: Sequence[str] | None = None,
+        agent_id: str | None = None,
+        since: float = 0.0,
+    ) -> list[AuditEntry]:
+        self._check_open()
+        matching = (
+            entry
+            for entry in self._entries
+            if entry.seq > after
+            and entry.at >= since
+            and agent_id in (None, entry.agent_id)
+            and (kinds is None or entry.kind in kinds)
+        )
+        return list(islice(matching, max(0, limit)))
 
     def _record(self, event: AnyEvent) -> None:
         self._last_seq += 1

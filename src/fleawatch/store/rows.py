@@ -8,6 +8,7 @@ from typing import Final
 
 from fleawatch.events import AgentDeclared, AgentRetired, Amended, LedgerEntry, encode
 from fleawatch.flow.outputs import AnyOutput
+from fleawatch.store.audit.declared import is_audited
 from fleawatch.store.batch import Ready, recorded_twice, seen_at
 
 _FACT: Final = """
@@ -93,6 +94,18 @@ def _ledger_row(entry: LedgerEntry, seq: int) -> tuple[object, ...]:
         entry.agent_id, entry.service, entry.currency, entry.position, entry.at, str(entry.amount),
         str(entry.balance_after), entry.entry, entry.reference, entry.level, str(entry.fee), entry.reason, seq,
     )  # fmt: skip
+
+
+def new_outputs(
+    connection: sqlite3.Connection, outputs: Sequence[tuple[AnyOutput, str]]
+) -> list[tuple[AnyOutput, str]]:
+    """Those of the outputs that are audited and whose keys are not recorded yet."""
+    known = "SELECT 1 FROM outputs WHERE key = ?"
+    return [
+        (output, body)
+        for output, body in outputs
+        if is_audited(output) and connection.execute(known, (output.key,)).fetchone() is None
+    ]
 
 
 def write_outputs(

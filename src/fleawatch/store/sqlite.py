@@ -18,13 +18,16 @@ import msgspec
 from fleawatch.errors import BadEvent, StoreError
 from fleawatch.events import AgentDeclared, AnyEvent, Event, LedgerEntry, decode
 from fleawatch.flow.outputs import AnyOutput, Output, decode_output
-from fleawatch.ports import Claimed, Kept, Snapshot, StoredFact
+from fleawatch.ports import AuditEntry, Claimed, Kept, Snapshot, StoredFact
 from fleawatch.store import queries, snapshots
+from fleawatch.store.audit.files import AuditFiles, beside
+from fleawatch.store.audit.log import AuditLog
+from fleawatch.store.audit.log import page as audit_page
 from fleawatch.store.batch import no_output, ready, ready_outputs, snapshot_ahead
 from fleawatch.store.begin import first_after, no_base, prune_point
 from fleawatch.store.database import Database, Mode
 from fleawatch.store.order import in_ledger_order
-from fleawatch.store.rows import write_facts, write_outputs
+from fleawatch.store.rows import new_outputs, write_facts, write_outputs
 
 _Fact = TypeVar("_Fact", bound=Event)
 
@@ -42,23 +45,45 @@ class SqliteStore:
         path: the file. An owner makes it when it is not there; its directory must be.
         mode: `owner` for the one service; `worker` to claim outputs from another process; `reader` to look only.
         busy_timeout_s: how long a write waits for another process before it fails, in seconds.
+        audit: where the key and the anchors of the audit log are; beside the file when None.
 
     Raises:
         StoreError: another service owns the file, it is damaged, of a newer release or of something else, or the disk
             refuses. The message names the file and the remedy.
     """
 
-    def __init__(self, path: str | Path, *, mode: Mode = "owner", busy_timeout_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        mode: Mode = "owner",
+        busy_timeout_s: float = 5.0,
+        audit: AuditFiles | None = None,
+    ) -> None:
         self._mode: Mode = mode
-        self._database = Database(Path(path).resolve(), mode, busy_timeout_s)
+        file = Path(path).resolve()
+        self._database = Database(file, mode, busy_timeout_s)
         self._attempts: dict[int, int] = {}
+        self._audit: AuditLog | None = None
+        if mode == "owner":
+            try:
+                with self._database.alone("open the audit log") as connection:
+                    self._audit = AuditLog(connection, audit or beside(file))
+            except BaseException:
+                self._database.close()
+                raise
 
     def commit(self, facts: Sequence[Event], outputs: Sequence[Output]) -> int:
         batch, news = ready(facts), ready_outputs(outputs)
         with self._writing("record facts", "owner") as connection:
-            last = write_facts(connection, batch, _meta(connection, "last_seq") or 0)
+            before = _meta(connection, "last_seq") or 0
+            last = write_facts(connection, batch, before)
+            fresh = new_outputs(connection, news)
             if news:
                 write_outputs(connection, news, batch, last)
+            staged = self._audit.stage(connection, batch, fresh, (before, last)) if self._audit else None
+        if self._audit:
+            self._audit.settle(staged)
         return last
 
     def known(self, fact_ids: Iterable[str]) -> dict[str, AnyEvent]:
@@ -152,6 +177,18 @@ class SqliteStore:
                 raise no_output(output_id)
         self._attempts.pop(output_id, None)
 
+    def audit(
+        self,
+        *,
+        after: int = 0,
+        limit: int = 1_000,
+        kinds: Sequence[str] | None = None,
+        agent_id: str | None = None,
+        since: float = 0.0,
+    ) -> list[AuditEntry]:
+        with self._database.reading("read the audit log") as connection:
+            return audit_page(connection, after=after, limit=limit, kinds=kinds, agent_id=agent_id, since=since)
+
     def pending(self) -> int:
         with self._database.reading("count outputs") as connection:
             (count,) = connection.execute(queries.PENDING).fetchone()
@@ -173,6 +210,8 @@ class SqliteStore:
         return gone
 
     def close(self) -> None:
+        if self._audit:
+            self._audit.close()
         self._database.close()
 
     def _forget(self, sql: str, bounds: Mapping[str, object], *, noting: str = "") -> int:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from fleawatch.catalog.logs import COMMON_FIELDS, RESERVED_FIELDS
 from fleawatch.flow.outputs import Notice
+from fleawatch.scrub import REDACTED, scrub, scrub_fields
 from fleawatch.sinks.jsonlog import JsonLog
-from fleawatch.sinks.scrub import REDACTED, scrub, scrub_fields
 from fleawatch.units import looks_like_key
 
 

@@ -15,6 +15,7 @@ RELEASED = [
     (2, "0002_snapshots.sql", "c62a6249c4a92083b0b7a1dffa1600510033585bc843c33c922cef36b8592187"),
     (3, "0003_outputs.sql", "d78e3bf2427b87161a8457e0c5cbcb5a8d47c63627aa95e8e4b049ec7ac437ba"),
     (4, "0004_kept_snapshots.sql", "20c21f297ab17de5b4bf079995147cf6e53b9240d113c48ebed18f96663e71f8"),
+    (5, "0005_audit.sql", "9897ff510873ab540de491a0340b8d9837bca10750602b6f23df70cb52b8adef"),
 ]
 
 
