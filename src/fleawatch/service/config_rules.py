@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from fleawatch.catalog.fleet import CATALOG
 from fleawatch.catalog.limits import LIMITS
@@ -12,12 +12,6 @@ from fleawatch.events import LimitsOf, RulesDeclared
 
 _KNOWN: Final = frozenset(limit.name for limit in LIMITS)
 _MOST: Final = 1e12
-
-
-def _known_alert(name: str) -> str:
-    if name not in CATALOG.alerts:
-        raise ValueError("no alert of the catalog; docs/reference/alerts.md lists them")
-    return name
 
 
 def _known_limits(limits: dict[str, float | None]) -> dict[str, float | None]:
@@ -29,7 +23,6 @@ def _known_limits(limits: dict[str, float | None]) -> dict[str, float | None]:
     return limits
 
 
-AlertName = Annotated[str, AfterValidator(_known_alert)]
 LimitValues = Annotated[dict[str, float | None], AfterValidator(_known_limits)]
 """Limits by name, in the units of the catalog; null switches one off."""
 
@@ -39,7 +32,17 @@ class Alerts(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    off: tuple[AlertName, ...] = Field((), description="Alerts of the catalog that are not judged. Everything else is.")
+    disabled: tuple[str, ...] = Field((), description="Alerts of the catalog that are not judged. Everything else is.")
+
+    @field_validator("disabled")
+    @classmethod
+    def _are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = sorted(set(names) - set(CATALOG.alerts))
+        if unknown:
+            raise ValueError(
+                f"holds {', '.join(unknown)}, no alerts of the catalog; docs/reference/alerts.md lists them"
+            )
+        return names
 
 
 class Strategy(BaseModel):
@@ -71,7 +74,7 @@ def declared(
         at=at,
         seen_at=at,
         source="config",
-        alerts=tuple(name for name in CATALOG.alerts if name not in alerts.off),
+        alerts=tuple(name for name in CATALOG.alerts if name not in alerts.disabled),
         limits=tuple(one for one in scopes if one.limits or one.off),
     )
 

@@ -344,3 +344,33 @@ def test_the_configuration_of_a_sandbox_is_sound(tmp_path, speed):
     config = load(write_config(ready, tmp_path, 0), {})
     assert config.platform.bases.casino == "http://127.0.0.1:1"
     assert set(config.agents[0].keys) == {"casino"}
+
+
+class TestRules:
+    """Alerts that are off and limits that are changed, by name."""
+
+    @staticmethod
+    def problems(tmp_path, text):
+        """What is wrong with a configuration that holds `text` beside one agent."""
+        path = tmp_path / "fleet.yaml"
+        path.write_text(f"agents:\n  - id: a\n    health_url: http://127.0.0.1:1\n{text}")
+        with pytest.raises(BadConfig) as refused:
+            load(path, environment={})
+        return [str(problem) for problem in refused.value.problems]
+
+    def test_an_alert_that_does_not_exist_is_named(self, tmp_path):
+        """A misspelled alert would stay on."""
+        found = self.problems(tmp_path, "alerts:\n  disabled: [PFDrawdwnHalt]\n")
+        assert len(found) == 1
+        assert "alerts.disabled" in found[0]
+        assert "PFDrawdwnHalt" in found[0]
+
+    def test_a_limit_that_does_not_exist_is_named(self, tmp_path):
+        """A misspelled limit would protect nobody."""
+        found = self.problems(tmp_path, "limits:\n  drawdwn_halt: 0.1\n")
+        assert len(found) == 1
+        assert "drawdwn_halt" in found[0]
+
+    def test_a_limit_without_end_is_refused(self, tmp_path):
+        """Infinity is no limit."""
+        assert len(self.problems(tmp_path, "limits:\n  drawdown_halt: .inf\n")) == 1
