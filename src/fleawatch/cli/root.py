@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from fleawatch.cli.alerts import alerts
 from fleawatch.cli.audit import audit
 from fleawatch.cli.check import check
 from fleawatch.cli.demo import demo
@@ -48,5 +49,5 @@ def cli() -> None:
     """
 
 
-for _command in (audit, check, demo, doctor, evidence, render, replay, report, run, status, version):
+for _command in (alerts, audit, check, demo, doctor, evidence, render, replay, report, run, status, version):
     cli.add_command(_command)

@@ -19,6 +19,7 @@ from fleawatch.events import KINDS, encode
 from fleawatch.flow.state import AgentState
 from fleawatch.ports import StoredFact
 from fleawatch.web.agentview import agent_document
+from fleawatch.web.alertview import alerts_document, verdicts_document
 from fleawatch.web.answer import json_answer
 from fleawatch.web.fleetview import fleet_document, fleet_view
 from fleawatch.web.problems import no_such_agent, unavailable
@@ -51,6 +52,8 @@ class Api:
             Route("/api/v1/fleet", self.fleet, name="fleet"),
             Route("/api/v1/agents", self.agents, name="agents"),
             Route("/api/v1/agents/{agent_id}", self.agent, name="agent"),
+            Route("/api/v1/agents/{agent_id}/verdicts", self.verdicts, name="verdicts"),
+            Route("/api/v1/alerts", self.alerts, name="alerts"),
             Route("/api/v1/events", self.events, name="events"),
         ]
 
@@ -78,6 +81,23 @@ class Api:
         document = agent_document(agent, self._watched.clock.now(), self._watched.config.collect.max_age_s)
         document["latest_facts"] = [record(fact) for fact in await latest_facts(self._watched, agent.agent_id)]
         return json_answer(request, document)
+
+    async def alerts(self, request: Request) -> Response:
+        """What fires, what is pending, and what is silenced; of one agent when it is named."""
+        query = Query(request, ("agent_id",))
+        agent_id = query.agent("agent_id")
+        query.done()
+        if agent_id is not None:
+            agent_of(self._watched, agent_id)
+        monitor = self._watched.monitor
+        return json_answer(request, alerts_document(monitor.state, monitor.policy, agent_id))
+
+    async def verdicts(self, request: Request) -> Response:
+        """What every rule says of an agent now, with the reason: why an alert fires, and why it does not."""
+        Query(request, ()).done()
+        agent = agent_of(self._watched, request.path_params["agent_id"])
+        monitor, at = self._watched.monitor, self._watched.clock.now()
+        return json_answer(request, verdicts_document(monitor.state, monitor.policy, agent.agent_id, at))
 
     async def events(self, request: Request) -> Response:
         """Recorded facts: newest first, or from `after` on in order of recording."""

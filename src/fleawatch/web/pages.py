@@ -15,6 +15,7 @@ from fleawatch import __version__
 from fleawatch.flow.history import History
 from fleawatch.flow.state import AgentState
 from fleawatch.web.agentview import agent_document
+from fleawatch.web.alertview import alert_lines
 from fleawatch.web.answer import HTML, answer
 from fleawatch.web.api import agent_of, latest_facts
 from fleawatch.web.cells import COLUMNS, row_cells, state_of
@@ -23,7 +24,7 @@ from fleawatch.web.fleetview import FleetView, fleet_view
 from fleawatch.web.number import Standing
 from fleawatch.web.query import Query
 from fleawatch.web.row import SORTS, AgentRow, ordered
-from fleawatch.web.shown import clock, shown, span
+from fleawatch.web.shown import age, clock, shown, span
 from fleawatch.web.standing import Standings
 from fleawatch.web.tables import agent_tables, fact_line, pairs
 from fleawatch.web.tiles import Kind
@@ -32,6 +33,8 @@ from fleawatch.web.watch import Watched
 
 WORST: Final = 7
 DOUBTS: Final = 6
+ALERTS: Final = 30
+"""Alerts that the fleet's page lists; the API has all."""
 
 _HERE: Final = Path(__file__).parent
 
@@ -59,6 +62,7 @@ class Pages:
         )
         self._templates.globals.update(
             version=__version__,
+            age=age,
             clock=clock,
             shown=shown,
             span=span,
@@ -96,6 +100,7 @@ class Pages:
             charts=_charts(self._watched.monitor.state.history, view.standing, view.at),
             shown_doubts=view.doubts[:DOUBTS],
             more_doubts=len(view.doubts) - DOUBTS,
+            alerts=alert_lines(self._watched.monitor.state)[:ALERTS],
         )
 
     async def wall(self, request: Request) -> Response:
@@ -123,6 +128,7 @@ class Pages:
             charts=_charts(agent.history, _failing(agent, standing), at),
             shown_doubts=[doubt for doubt in doubts(state, [document["row"]]) if doubt.agent_id == agent.agent_id],
             more_doubts=0,
+            alerts=alert_lines(state, agent.agent_id),
             facts=[fact_line(fact) for fact in facts],
         )
 

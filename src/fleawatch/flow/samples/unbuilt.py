@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-_NO_ALERTS: Final = "alerts are not evaluated in-process yet"
 _NO_ANOMALIES: Final = "returns are not yet judged for anomalies"
 _NO_STAKES: Final = "the books keep no stake after its outcome, so stakes are not yet compared"
 _NO_ORDERS: Final = "single orders are counted and not kept, so they are not yet compared"
 
 UNBUILT: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "pf_alerts_firing": _NO_ALERTS,
         "pf_annotations_total": "annotations are not sent yet",
         "pf_anomalies_total": _NO_ANOMALIES,
         "pf_return_zscore": _NO_ANOMALIES,

@@ -101,12 +101,25 @@ def _only_metric() -> Mapping[str, str]:
     return {label: metrics[0] for label, metrics in carriers.items() if len(metrics) == 1}
 
 
+def firing(fleet: FleetState, _: float) -> Mapping[Labels, Value]:
+    """Alerts that fire, by name and severity; nothing of those that do not."""
+    found: dict[Labels, Value] = {}
+    for alerts in fleet.alerts.values():
+        for places in alerts.values():
+            for one in places.values():
+                if one.fired_at is not None:
+                    labels = (one.alert, one.severity)
+                    found[labels] = (found.get(labels) or 0) + 1
+    return found
+
+
 READERS = (
     Keyed(platform.SOURCE_SUCCESS, source_success),
     Keyed(platform.SOURCE_UP, source_up),
     Keyed(api.KEY_ACCEPTED, key_accepted),
 )
 FLEET_READERS = (
+    OfFleet(platform.FIRING, firing),
     OfFleet(platform.COLLECTOR_SUCCESS, collector_success),
     OfFleet(platform.FACTS, facts),
     OfFleet(platform.DUPLICATES, duplicates),
