@@ -84,11 +84,13 @@ def held_back_by(catalog: Catalog, alert: Alert) -> tuple[str, ...]:
 
 
 def _holds_back(rule: Inhibition, source: Alert, target: Alert) -> bool:
-    graver = (source.escalation.severity,) if source.escalation else ()
+    """Whether `rule` is about these two. A label that either lacks is not equal: the fleet's alerts hold nothing back."""
+    severities = (source.severity, source.escalation.severity) if source.escalation else (source.severity,)
+    ours, theirs = _labels(source, ""), _labels(target, "")
     return (
-        any(_matches(rule.source, source, severity) for severity in (source.severity, *graver))
+        any(_matches(rule.source, source, severity) for severity in severities)
         and _matches(rule.target, target, target.severity)
-        and all(_labels(source, "").get(name, "") == _labels(target, "").get(name, "") for name in rule.equal)
+        and all(ours.get(name, "") == theirs.get(name, "") != "" for name in rule.equal)
     )
 
 
