@@ -30,6 +30,23 @@ _CHANGE: Final = (
     "the fleet, that before the default. All of them: [limits](../reference/limits.md)."
 )
 
+_PREFACE: Final = (
+    "One page for each alert: what it means, what to check, how to act, how to recover, how to prevent it. On a terminal: "
+    "`fleawatch runbook PFDrawdownHalt`.",
+    "",
+    "1. Say that you have it: `fleawatch ack FINGERPRINT`",
+    "2. See what else fires: `fleawatch alerts`",
+    "3. Follow the page. Money first: what is open, and is it still being lost?",
+    "",
+    "In the commands `AGENT` stands for the agent's name, `FINGERPRINT` for that of the alert, `TEXT` for your own words in quotes. "
+    "The service is taken to be on `http://127.0.0.1:9712`, the current folder to be that of its configuration, its state in "
+    "`fleawatch-state` there (else give `report` its `--state`), and `jq` to be installed (else leave the pipe away).",
+    "",
+    "Calls, orders, signals, decision cycles and spans are known only of agents that report them; where a page asks for them and the "
+    "answer is empty, look at the agent's own log and page of metrics.",
+    "",
+)
+
 
 def runbook_pages(catalog: Catalog, texts: Mapping[str, str]) -> dict[str, str]:
     """The page of every alert, and their index.
@@ -143,16 +160,7 @@ def _limits(catalog: Catalog, alert: Alert, text: str) -> Iterator[str]:
 
 def _index(catalog: Catalog) -> Iterator[str]:
     yield from (HEADER, "", "# Runbooks", "")
-    yield (
-        "One page for each alert: what it means, what to check, how to act, how to recover, how to prevent it. On a terminal: "
-        "`fleawatch runbook PFDrawdownHalt`."
-    )
-    yield ""
-    yield (
-        "In the commands `AGENT` stands for the agent's name, `FINGERPRINT` for that of the alert, `TEXT` for your own words in quotes. "
-        "The service is taken to be on `http://127.0.0.1:9712`, and `jq` to be installed: without it leave the pipe away."
-    )
-    yield ""
+    yield from _PREFACE
     yield from table(
         ("Alert", "Severity", "Action", "Family", "When"),
         (

@@ -17,8 +17,10 @@ from fleawatch.cli.root import cli
 from fleawatch.cli.runbook import runbook_texts
 from fleawatch.events import KINDS, ApiCall
 from fleawatch.flow.samples.unbuilt import UNBUILT
+from fleawatch.render.runbooks import runbook_pages
 
 TEXTS = runbook_texts()
+INDEX = runbook_pages(CATALOG, TEXTS)["docs/runbooks/README.md"]
 SOURCES = Path(fleawatch.__file__).parent
 
 AWAITED = {
@@ -28,7 +30,7 @@ AWAITED = {
     "drill": ("fleawatch drill",),
     "evidence": ("fleawatch evidence --incident FINGERPRINT --out FILE",),
     "halt": ("fleawatch halt AGENT --reason TEXT",),
-    "resume": ("fleawatch resume AGENT --reason TEXT",),
+    "resume": ("fleawatch resume AGENT --reason TEXT", "fleawatch resume AGENT --reason TEXT --rebase"),
     "silence": ("fleawatch silence --matcher agent_id=AGENT --for 2h --comment TEXT",),
 }
 """Commands that the pages name and that are not registered yet, in the only forms in which they may be named."""
@@ -45,7 +47,7 @@ def commands(text):
     return blocks + _INLINE.findall(_FENCED.sub("", text))
 
 
-OURS = sorted({one for text in TEXTS.values() for one in commands(text) if one.startswith("fleawatch ")})
+OURS = sorted({one for text in (*TEXTS.values(), INDEX) for one in commands(text) if one.startswith("fleawatch ")})
 CURLS = sorted({one for text in TEXTS.values() for one in commands(text) if one.startswith("curl ")})
 
 
@@ -110,6 +112,10 @@ class TestCommands:
     def test_awaited_no_longer(self, name):
         """A command that exists is not awaited any more: take it off the list, and its lines are tried."""
         assert name not in cli.commands
+
+    def test_awaited_at_all(self):
+        """Nothing is awaited that no page names."""
+        assert {form for forms in AWAITED.values() for form in forms} - set(OURS) == set()
 
     @pytest.mark.parametrize(
         "line",
