@@ -29,21 +29,28 @@ _CHANGE: Final = (
     "A limit is changed by its name in the configuration; one for the agent goes before one for its strategy, that before one for "
     "the fleet, that before the default. All of them: [limits](../reference/limits.md)."
 )
+_SLOT: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
 
 _PREFACE: Final = (
-    "One page for each alert: what it means, what to check, how to act, how to recover, how to prevent it. On a terminal: "
-    "`fleawatch runbook PFDrawdownHalt`.",
+    (
+        "One page for each alert: what it means, what to check, how to act, how to recover, how to prevent it. On a terminal: "
+        "`fleawatch runbook PFDrawdownHalt`."
+    ),
     "",
     "1. Say that you have it: `fleawatch ack FINGERPRINT`",
     "2. See what else fires: `fleawatch alerts`",
     "3. Follow the page. Money first: what is open, and is it still being lost?",
     "",
-    "In the commands `AGENT` stands for the agent's name, `FINGERPRINT` for that of the alert, `TEXT` for your own words in quotes. "
-    "The service is taken to be on `http://127.0.0.1:9712`, the current folder to be that of its configuration, its state in "
-    "`fleawatch-state` there (else give `report` its `--state`), and `jq` to be installed (else leave the pipe away).",
+    (
+        "In the commands `AGENT` stands for the agent's name, `FINGERPRINT` for that of the alert, `TEXT` for your own words in quotes. "
+        "The service is taken to be on `http://127.0.0.1:9712`, the current folder to be that of its configuration, its state in "
+        "`fleawatch-state` there (else give `report` its `--state`), and `jq` to be installed (else leave the pipe away)."
+    ),
     "",
-    "Calls, orders, signals, decision cycles and spans are known only of agents that report them; where a page asks for them and the "
-    "answer is empty, look at the agent's own log and page of metrics.",
+    (
+        "Calls, orders, signals, decision cycles and spans are known only of agents that report them; where a page asks for them and the "
+        "answer is empty, look at the agent's own log and page of metrics."
+    ),
     "",
 )
 
@@ -169,11 +176,16 @@ def _index(catalog: Catalog) -> Iterator[str]:
                 severity_of(alert),
                 alert.action.replace("_", " "),
                 alert.family,
-                re.sub(r"[{}]", "", re.sub(r"\{(\w+):\w+\}", r"\1", plain_limits(alert.summary))),
+                _spoken(alert),
             )
             for alert in catalog.alerts.values()
         ),
     )
+
+
+def _spoken(alert: Alert) -> str:
+    """Its message with AGENT, CHANNEL and so on for what it is about, and X for its number."""
+    return _SLOT.sub(lambda slot: "X" if slot[1] == "value" else slot[1].removesuffix("_id").upper(), alert.summary)
 
 
 def _links(names: tuple[str, ...]) -> str:

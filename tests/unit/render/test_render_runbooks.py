@@ -38,6 +38,13 @@ class TestPages:
         """The index leads to every page."""
         assert [name for name in CATALOG.alerts if f"]({name}.md)" not in page("README")] == []
 
+    def test_index_speaks(self):
+        """The index gives each message in words, without the slots that only a case fills."""
+        line = next(line for line in page("README").split("\n") if "(PFNotificationFailing.md)" in line)
+        assert line.endswith("| Notifications through CHANNEL fail |")
+        assert "| AGENT has done nothing for X |" in page("README")
+        assert not re.search(r"[{}]", page("README"))
+
     def test_missing_text(self):
         """An alert without a text is no page."""
         with pytest.raises(KeyError, match="PFTotalLoss"):
