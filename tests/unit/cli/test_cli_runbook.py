@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
@@ -15,7 +16,7 @@ from fleawatch.catalog.lint_runbooks import lint_runbooks
 from fleawatch.catalog.runbook import SECTIONS, sections
 from fleawatch.cli.root import cli
 from fleawatch.cli.runbook import runbook_texts
-from fleawatch.events import KINDS, ApiCall
+from fleawatch.events import KINDS, ApiCall, EntryKind
 from fleawatch.flow.samples.unbuilt import UNBUILT
 from fleawatch.render.runbooks import runbook_pages
 
@@ -34,6 +35,18 @@ AWAITED = {
     "silence": ("fleawatch silence --matcher agent_id=AGENT --for 2h --comment TEXT",),
 }
 """Commands that the pages name and that are not registered yet, in the only forms in which they may be named."""
+
+BY_AGENTS = {
+    "agent_error", "api_call", "decision_cycle", "escrow_failed", "market_tick", "order_book_snapshot", "order_placed",
+    "signal_computed", "slow_span", "span_errors", "strategy_switched",
+}  # fmt: skip
+"""Kinds of facts that only agents tell; everything else that a page asks for is read by the service, or decided."""
+
+DECIDED = {
+    "config_changed", "delivered", "halt_acknowledged", "halt_confirmed", "halt_delivered", "halt_ordered", "halt_probed",
+    "limits_declared", "limits_in_force",
+}  # fmt: skip
+"""Kinds of facts about what people, guards and the service itself did."""
 
 _INLINE = re.compile(r"`((?:fleawatch|curl) [^`]+)`")
 _LINE = re.compile(r"^ *((?:fleawatch|curl) .+)$", re.MULTILINE)
@@ -138,6 +151,17 @@ class TestCommands:
             assert set(kinds.split(",")) <= set(KINDS)
         for fields in re.findall(r"\.fact \| \[([^\]]+)\]", line):
             assert set(re.findall(r"\.(\w+)", fields)) <= set(ApiCall.__struct_fields__)
+        for entries in re.findall(r'select\(\.entry \| test\("([^"]+)"\)\)', line):
+            assert all(any(part in entry for entry in get_args(EntryKind)) for part in entries.split("|"))
+
+    def test_told(self):
+        """A kind that a page asks for is one that somebody tells: the sources, the service, agents, or who decides."""
+        asked = {kind for line in CURLS for kinds in re.findall(r"kind=([a-z_,]+)", line) for kind in kinds.split(",")}
+        readers = [*(SOURCES / "sources").rglob("*.py"), *(SOURCES / "service").rglob("*.py")]
+        code = "\n".join(path.read_text(encoding="utf-8") for path in readers)
+        read = {kind for kind in asked if f"{KINDS[kind].__name__}(" in code}
+        assert asked - read - BY_AGENTS - DECIDED == set()
+        assert (BY_AGENTS | DECIDED) - asked == set()
 
     @pytest.mark.parametrize("line", [line for line in CURLS if "/metrics |" in line])
     def test_metrics(self, line):
