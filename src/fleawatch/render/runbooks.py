@@ -26,8 +26,8 @@ HEADER: Final = (
 )
 
 _CHANGE: Final = (
-    "A limit is changed by its name in the configuration; one for the agent goes before one for its strategy, that before one for "
-    "the fleet, that before the default. All of them: [limits](../reference/limits.md)."
+    "A limit is changed by its name in the configuration: `agents[].limits` goes before `strategies.*.limits`, that before `limits`, that "
+    "before the default; `fleawatch check` tries it. All of them: [limits](../reference/limits.md). An alert is taken out by `alerts.off`."
 )
 _SLOT: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
 

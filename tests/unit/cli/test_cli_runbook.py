@@ -14,6 +14,7 @@ import fleawatch
 from fleawatch.catalog.fleet import CATALOG
 from fleawatch.catalog.lint_runbooks import lint_runbooks
 from fleawatch.catalog.runbook import SECTIONS, sections
+from fleawatch.cli.reference import configuration_page
 from fleawatch.cli.root import cli
 from fleawatch.cli.runbook import runbook_texts
 from fleawatch.events import KINDS, ApiCall, EntryKind
@@ -109,6 +110,14 @@ class TestTexts:
         known = "\n".join(path.read_text(encoding="utf-8") for path in sorted(SOURCES.rglob("*.py")))
         words = {word: name for name, text in TEXTS.items() for word in _WORD.findall(text)}
         assert {word: name for word, name in words.items() if not re.search(rf"\b{word}\b", known)} == {}
+
+    def test_keys_exist(self):
+        """The keys of the configuration that change limits and alerts are those that the frame names."""
+        page = runbook_pages(CATALOG, TEXTS)["docs/runbooks/PFDrawdownHalt.md"]
+        configuration = configuration_page()
+        for key in ("agents[].limits", "strategies.*.limits", "limits", "alerts.off"):
+            assert f"`{key}`" in page
+            assert f"| `{key}` |" in configuration
 
 
 class TestCommands:
