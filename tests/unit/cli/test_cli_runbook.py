@@ -28,9 +28,7 @@ SOURCES = Path(fleawatch.__file__).parent
 AWAITED = {
     "ack": ("fleawatch ack FINGERPRINT",),
     "alerts": ("fleawatch alerts", "fleawatch alerts --agent AGENT"),
-    "audit": ("fleawatch audit verify",),
     "drill": ("fleawatch drill",),
-    "evidence": ("fleawatch evidence --incident FINGERPRINT --out FILE",),
     "halt": ("fleawatch halt AGENT --reason TEXT",),
     "resume": ("fleawatch resume AGENT --reason TEXT", "fleawatch resume AGENT --reason TEXT --rebase"),
     "silence": ("fleawatch silence --matcher agent_id=AGENT --for 2h --comment TEXT",),
