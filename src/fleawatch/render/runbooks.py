@@ -27,7 +27,7 @@ HEADER: Final = (
 
 _CHANGE: Final = (
     "A limit is changed by its name in the configuration: `agents[].limits` goes before `strategies.*.limits`, that before `limits`, that "
-    "before the default; `fleawatch check` tries it. All of them: [limits](../reference/limits.md). An alert is taken out by `alerts.off`."
+    "before the default; `fleawatch check` tries it. All of them: [limits](../reference/limits.md). An alert is taken out by `alerts.disabled`."
 )
 _SLOT: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
 

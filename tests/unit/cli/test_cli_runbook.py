@@ -113,7 +113,7 @@ class TestTexts:
         """The keys of the configuration that change limits and alerts are those that the frame names."""
         page = runbook_pages(CATALOG, TEXTS)["docs/runbooks/PFDrawdownHalt.md"]
         configuration = configuration_page()
-        for key in ("agents[].limits", "strategies.*.limits", "limits", "alerts.off"):
+        for key in ("agents[].limits", "strategies.*.limits", "limits", "alerts.disabled"):
             assert f"`{key}`" in page
             assert f"| `{key}` |" in configuration
 
