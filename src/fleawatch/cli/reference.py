@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from types import SimpleNamespace
+from typing import Any, Final, get_type_hints
 
 import click
 from pydantic import BaseModel
@@ -56,7 +57,8 @@ def _nested(field: FieldInfo) -> tuple[type[BaseModel] | None, str]:
 
 
 def _type(field: FieldInfo) -> str:
-    annotation: Any = field.annotation
+    # Without what validates it: that is a function, whose text holds its place in memory.
+    annotation: Any = get_type_hints(SimpleNamespace(__annotations__={"it": field.annotation}))["it"]
     text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
     for long, short in (
         ("typing.", ""),

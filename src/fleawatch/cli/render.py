@@ -11,11 +11,13 @@ import click
 from fleawatch.catalog.fleet import CATALOG
 from fleawatch.cli.output import json_option, message, print_json
 from fleawatch.cli.reference import cli_page, configuration_page
+from fleawatch.cli.runbook import runbook_texts
 from fleawatch.render.reference import reference_pages
+from fleawatch.render.runbooks import runbook_pages
 
 
 def _docs(root: click.Command) -> dict[str, str]:
-    pages = dict(reference_pages(CATALOG))
+    pages = {**reference_pages(CATALOG), **runbook_pages(CATALOG, runbook_texts())}
     pages["docs/reference/configuration.md"] = configuration_page()
     if isinstance(root, click.Group):
         pages["docs/reference/cli.md"] = cli_page(root)

@@ -21,6 +21,7 @@ from fleawatch.cli.render import render
 from fleawatch.cli.replay import replay
 from fleawatch.cli.report import report
 from fleawatch.cli.run import run
+from fleawatch.cli.runbook import runbook
 from fleawatch.cli.status import status
 from fleawatch.cli.version import version
 from fleawatch.errors import BadConfig, FleawatchError
@@ -49,5 +50,21 @@ def cli() -> None:
     """
 
 
-for _command in (alerts, audit, check, demo, doctor, evidence, render, replay, report, run, status, version):
+COMMANDS = (
+    alerts,
+    audit,
+    check,
+    demo,
+    doctor,
+    evidence,
+    render,
+    replay,
+    report,
+    run,
+    runbook,
+    status,
+    version,
+)
+
+for _command in COMMANDS:
     cli.add_command(_command)

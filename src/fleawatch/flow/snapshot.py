@@ -23,14 +23,17 @@ _NAMED: Final = 3
 
 _agent: Final = msgspec.msgpack.Decoder(AgentState)
 _fleet: Final = msgspec.msgpack.Decoder(FleetState)
-_marked: Final = msgspec.msgpack.Decoder(tuple[frozenset[str], msgspec.Raw])
+_marked: Final = msgspec.msgpack.Decoder(tuple[frozenset[str], list[str], msgspec.Raw])
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
 def freeze(state: FleetState) -> dict[str, bytes]:
     """Every part of the state, encoded, by agent id; the fleet's own part and the shape of it all under `FLEET`."""
     bodies = {agent_id: _encode(agent) for agent_id, agent in state.agents.items()}
-    bodies[FLEET] = _encode((_HELD, msgspec.structs.replace(state, agents={}, happened=[], repeated=0, refused={})))
+    # The order in which agents came decides the order of what follows from a Tick, so it must survive a restart.
+    bodies[FLEET] = _encode(
+        (_HELD, list(state.agents), msgspec.structs.replace(state, agents={}, happened=[], repeated=0, refused={}))
+    )
     return bodies
 
 
@@ -44,10 +47,10 @@ def thaw(bodies: Mapping[str, bytes], *, exact: bool = False) -> FleetState:
         ValueError: the bodies hold something that this release does not, or lack what it needs.
     """
     try:
-        held, body = _marked.decode(bodies[FLEET])
+        held, order, body = _marked.decode(bodies[FLEET])
         _compare(held, exact=exact)
         state = _fleet.decode(body)
-        state.agents = {name: _agent.decode(body) for name, body in sorted(bodies.items()) if name != FLEET}
+        state.agents = {name: _agent.decode(bodies[name]) for name in order}
     except (KeyError, msgspec.DecodeError) as error:
         raise ValueError(f"the snapshot was of another shape: {error}") from None
     return state

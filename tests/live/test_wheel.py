@@ -1,0 +1,64 @@
+"""What is shipped: the wheel holds everything that the program reads at run time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "fleawatch"
+DATA = {".md", ".sql", ".jinja", ".html", ".css", ".js", ".svg", ".json"}
+
+TELL = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import fleawatch
+from fleawatch.cli.runbook import runbook_texts
+print(json.dumps({"from": fleawatch.__file__, "texts": runbook_texts()}))
+"""
+
+
+@pytest.fixture(scope="module", name="wheel")
+def _wheel(tmp_path_factory):
+    """The wheel, built with what the environment was made from and without the network."""
+    into = tmp_path_factory.mktemp("wheel")
+    uv = Path(sys.executable).with_name("uv")
+    done = subprocess.run(
+        [uv, "build", "--wheel", "--offline", "--quiet", "--out-dir", into, ROOT],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (built,) = into.glob("*.whl")
+    return built
+
+
+@pytest.mark.live
+class TestWheel:
+    def test_files(self, wheel):
+        """Every file beside the modules that is read at run time is in it."""
+        with zipfile.ZipFile(wheel) as content:
+            packed = set(content.namelist())
+        wanted = {f"fleawatch/{path.relative_to(PACKAGE)}" for path in PACKAGE.rglob("*") if path.suffix in DATA}
+        assert any(name.startswith("fleawatch/catalog/runbooks/") for name in wanted)
+        assert wanted - packed == set()
+
+    def test_runbooks(self, wheel):
+        """The texts of the runbooks are read from it as they are in the tree, even while it is packed."""
+        done = subprocess.run(
+            [sys.executable, "-c", TELL, wheel], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        assert told["from"].startswith(str(wheel))
+        texts = {
+            path.stem: path.read_text(encoding="utf-8") for path in (PACKAGE / "catalog" / "runbooks").glob("*.md")
+        }
+        assert told["texts"] == texts
