@@ -23,6 +23,7 @@ from fleawatch.sdk.gate.answer import Order
 from fleawatch.sdk.gate.gate import Gate
 
 AGENT = "bench-01"
+BEGUN = 1_800_057_600.0
 BREACHES = 2_000
 WARM = 200
 ORDERS = 20_000
@@ -37,11 +38,11 @@ def refusals(folder: Path, breaches: int = BREACHES) -> list[float]:
     with Gate(AGENT, service=None, state_file=folder / "refusals.json", limits={"drawdown_halt": 0.2}) as gate:
         order = Order(notional_usd=10.0)
         for number in range(WARM + breaches):
-            gate.record(_balance(number, Decimal(1_000)))
+            gate.record(_balance(2 * number, Decimal(1_000)))
             gate.resume("the next trial", "benchmark", rebase=True)
             for settled in range(3):
-                gate.record(_bet(f"{number}-{settled}"))
-            breach = _balance(number, Decimal(700), later=0.5)
+                gate.record(_bet(2 * number, settled))
+            breach = _balance(2 * number + 1, Decimal(700))
             if not gate.may_open(order):
                 raise RuntimeError("the gate was closed before the breach")
             begun = time.perf_counter()
@@ -74,19 +75,19 @@ def orders(folder: Path, count: int = ORDERS) -> list[float]:
     return means[1:]
 
 
-def _balance(number: int, amount: Decimal, later: float = 0.0) -> BalanceRead:
-    at = time.time() + later
+def _balance(number: int, amount: Decimal) -> BalanceRead:
+    at = BEGUN + number
     return BalanceRead(
-        fact_id=f"{reading_id('sdk', 'balance_read', AGENT, at)}:{number}", agent_id=AGENT, at=at, seen_at=at, source="sdk",
+        fact_id=reading_id("sdk", "balance_read", AGENT, at), agent_id=AGENT, at=at, seen_at=at, source="sdk",
         service="casino", currency="USDC", amount=amount, value_usd=amount,
     )  # fmt: skip
 
 
-def _bet(number: str) -> BetSettled:
-    at = time.time()
+def _bet(number: int, settled: int) -> BetSettled:
+    at = BEGUN + number
     return BetSettled(
-        fact_id=fact_id("casino", "bet_settled", number), agent_id=AGENT, at=at, seen_at=at, source="sdk",
-        bet_id=number, game="dice", stake=Decimal(1), payout=Decimal(1),
+        fact_id=fact_id("casino", "bet_settled", f"{number}-{settled}"), agent_id=AGENT, at=at, seen_at=at, source="sdk",
+        bet_id=f"{number}-{settled}", game="dice", stake=Decimal(1), payout=Decimal(1),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
@@ -69,6 +70,7 @@ class Core:
         self._own = own
         self._leased = dict(saved.limits)
         self._pending: list[Warned | Changed] = []
+        self._unlogged: deque[Changed] = deque(maxlen=64)
         self._warned: dict[str, float] = {}
         self._open_until = -math.inf
         self._state: GateState = "halted"
@@ -376,13 +378,20 @@ class Core:
             pending, self._pending = self._pending, []
         for news in pending:
             if isinstance(news, Changed):
-                _LOG.warning("the gate of %s is %s: %s", self.agent_id, news.after, news.reason)
+                self._unlogged.append(news)
                 if self.listeners.change is not None:
                     with self.shield.over("on_change"):
                         self.listeners.change(news)
             elif self.listeners.warning is not None:
                 with self.shield.over("on_warning"):
                     self.listeners.warning(news)
+
+
+    def log(self) -> None:
+        """Log what has changed. Called by the keeper: a log that is slow must not hold up an order."""
+        while self._unlogged:
+            news = self._unlogged.popleft()
+            _LOG.warning("the gate of %s is %s: %s", self.agent_id, news.after, news.reason)
 
 
 def _nothing() -> None:

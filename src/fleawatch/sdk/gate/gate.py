@@ -280,6 +280,7 @@ class Gate:
         with core.shield.over("beat"):
             self._look_for_halt_file()
             core.learn_closings()
+            core.log()
             now = core.timing.elapsed()
             if not 0.0 <= now - self._ticked < _TICK_S:
                 self._ticked = now
@@ -315,9 +316,7 @@ class Gate:
             client.start()
 
     def _poke(self) -> None:
-        keeper, client = self._keeper, self._client
-        if keeper is not None and self._core.urgent:
-            keeper.poke()
+        client = self._client
         if client is not None:
             client.poke()
 
@@ -333,6 +332,7 @@ class Gate:
         if keeper is not None:
             keeper.stop()
         self._core.end()
+        self._core.log()
         self._core.save()
         self._core.file.close()
 

@@ -2,8 +2,8 @@
 
 Two files. `NAME` is the whole state, written beside and renamed, so that it is always one whole state or another. `NAME.latch`
 is a list of closings: one short append at the moment of a breach, which is in the kernel's hands before the breaching
-call returns, so that a process killed right after it is closed when it comes back; the whole state follows a moment
-later. A process that shares the files sees the list grow. What cannot be read is no reason to trade.
+call returns, so that a process killed right after it is closed when it comes back; the whole state follows within a quarter
+of a second. A process that shares the files sees the list grow. What cannot be read is no reason to trade.
 """
 
 from __future__ import annotations

@@ -1,0 +1,231 @@
+"""Laws of the gate: what may never happen, whatever comes in whatever order."""
+
+from __future__ import annotations
+
+import tempfile
+from decimal import Decimal
+from itertools import count
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from fleawatch.events import BalanceRead
+from fleawatch.sdk.gate.admission import Admission
+from fleawatch.sdk.gate.answer import SEVERITY, Order
+from fleawatch.sdk.gate.control import Control, Permission
+from fleawatch.sdk.gate.core import Core
+from fleawatch.sdk.gate.guard import Baseline
+from fleawatch.sdk.gate.statefile import Saved, StateFile
+from fleawatch.sdk.lease.document import Baselines, HaltOrder, Lease
+from fleawatch.sdk.timing import ManualTiming
+
+TTL_S = 60.0
+ORDER = Order(notional_usd=1.0)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 20), st.floats(0, 100)), max_size=200),
+    st.integers(1, 20),
+    st.floats(1, 500),
+)
+def test_no_minute_holds_more_than_its_limits(orders, rate, notional):
+    """Over every stretch of sixty seconds, wherever it begins."""
+    admission = Admission()
+    admission.limit({"order_rate": rate, "notional_rate": notional})
+    now, sent = 1_000.0, []
+    for pause, size in orders:
+        now += pause
+        if admission.admit(now, size) is None:
+            sent.append((now, size))
+    for begin, _ in sent:
+        minute = [size for at, size in sent if begin <= at <= begin + 60.0]
+        assert len(minute) <= rate
+        assert sum(minute) <= notional * (1 + 1e-9)
+
+
+class GateMachine(RuleBasedStateMachine):
+    """A gate, its service, an operator, an enemy on the line, kills, and clocks that jump.
+
+    The model knows only acts: which closings the service had heard of when it resumed, and when permission ends.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name) / "gate.json"
+        self.timing = ManualTiming()
+        self.numbers = count(1)
+        self.service_epoch, self.service_state, self.issued_at = 1, "active", 0.0
+        self.closings, self.known_to_service = 0, 0
+        self.leases, self.permitted_until = [], -1.0
+        self.taken_epoch, self.authorised = 0, {}
+        self.ordered = {}
+        self.core = None
+        self.latched = "active"
+
+    @initialize()
+    def start(self):
+        self.load()
+
+    def load(self):
+        file = StateFile(self.path, "a-1")
+        saved = file.load() or Saved(agent_id="a-1", control=Control(), baseline=Baseline())
+        self.core = Core(saved, {}, Permission("reducing", needed=True), file, self.timing)
+        self.permitted_until = -1.0
+
+    def teardown(self):
+        self.folder.cleanup()
+
+    def issue(self, *, rebase=False):
+        self.issued_at += 1.0
+        halt = HaltOrder("h", "halt") if self.service_state == "halted" else None
+        base = Baselines(peak_nav=1.0, nav=1.0) if rebase else None
+        lease = Lease(
+            agent_id="a-1", epoch=self.service_epoch, state=self.service_state, issued_at=self.issued_at, ttl_s=TTL_S,
+            halt=halt, baselines=base,
+        )  # fmt: skip
+        self.leases.append(lease)
+        return lease
+
+    def deliver(self, lease, asked, *, pushed):
+        newest = max((one.issued_at for one in self.delivered), default=0.0) if hasattr(self, "delivered") else 0.0
+        outcome = self.core.take_lease(lease, asked, pushed=pushed)
+        if lease.issued_at > newest and outcome != "lapsed":
+            self.permitted_until = asked + TTL_S
+            self.taken_epoch = max(self.taken_epoch, lease.epoch)
+            self.delivered = [*getattr(self, "delivered", []), lease]
+        self.note_closing()
+        return outcome
+
+    def note_closing(self):
+        """Count a closing that this gate decided by itself."""
+        state = self.core.control.latch.state
+        if SEVERITY[state] > SEVERITY[self.latched]:
+            self.closings += 1
+        self.latched = state
+
+    @rule()
+    def renew(self):
+        self.deliver(self.issue(), self.timing.elapsed(), pushed=False)
+
+    @rule(late=st.floats(0, 120))
+    def renew_slowly(self, late):
+        asked = self.timing.elapsed()
+        lease = self.issue()
+        self.timing.advance(late)
+        self.deliver(lease, asked, pushed=False)
+
+    @rule()
+    def push(self):
+        self.deliver(self.issue(), self.timing.elapsed(), pushed=True)
+
+    @rule(state=st.sampled_from(["reducing", "halted"]), heard=st.booleans())
+    def service_halts(self, state, heard):
+        self.service_epoch += 1
+        self.service_state = state
+        if heard:
+            self.deliver(self.issue(), self.timing.elapsed(), pushed=True)
+
+    @rule(heard=st.booleans())
+    def operator_resumes(self, heard):
+        self.service_epoch += 1
+        self.service_state = "active"
+        self.authorised[self.service_epoch] = self.known_to_service
+        lease = self.issue(rebase=True)
+        if heard:
+            self.deliver(lease, self.timing.elapsed(), pushed=False)
+
+    @precondition(lambda self: self.leases)
+    @rule(data=st.data(), pushed=st.booleans())
+    def enemy_replays(self, data, pushed):
+        newest = max((one.issued_at for one in getattr(self, "delivered", [])), default=0.0)
+        lease = data.draw(st.sampled_from(self.leases))
+        if lease.issued_at <= newest:
+            before = self.core.may_open(ORDER).allowed
+            self.core.take_lease(lease, self.timing.elapsed(), pushed=pushed)
+            assert self.core.may_open(ORDER).allowed <= before
+            self.note_closing()
+
+    @rule()
+    def report_arrives(self):
+        with self.core.lock:
+            latch = self.core.control.latch
+        self.known_to_service = self.closings
+        self.core.heard(latch, self.service_epoch)
+        self.deliver(self.issue(), self.timing.elapsed(), pushed=False)
+
+    @rule(amount=st.sampled_from([1000, 990, 900, 840, 790, 500, 2000]))
+    def balance(self, amount):
+        self.timing.advance(0.5)
+        at = self.timing.now()
+        self.core.record(
+            BalanceRead(
+                fact_id=f"t:{next(self.numbers)}",
+                agent_id="a-1",
+                at=at,
+                seen_at=at,
+                source="sdk",
+                service="trading",
+                currency="USDC",
+                amount=Decimal(amount),
+                value_usd=Decimal(amount),
+            )  # fmt: skip
+        )
+        self.note_closing()
+
+    @rule()
+    def somebody_halts(self):
+        with self.core.lock:
+            self.core.close("halted", "manual")
+        self.note_closing()
+
+    @rule(seconds=st.floats(0, 200))
+    def time_passes(self, seconds):
+        self.timing.advance(seconds)
+
+    @rule(seconds=st.floats(-1e6, 1e6))
+    def wall_clock_jumps(self, seconds):
+        self.timing.at = max(0.0, self.timing.at + seconds)
+
+    @rule()
+    def saves(self):
+        self.core.save()
+
+    @rule()
+    def killed_and_started(self):
+        self.core.file.close()
+        before = self.core.control.latch.state
+        self.load()
+        assert SEVERITY[self.core.control.latch.state] >= SEVERITY[before] or self.lifted_unsaved()
+        self.delivered = [one for one in getattr(self, "delivered", []) if one.issued_at <= self.core.control.issued_at]
+        self.note_closing()
+
+    def lifted_unsaved(self):
+        return False
+
+    @invariant()
+    def never_active_without_permission(self):
+        if self.core is not None and self.core.may_open(ORDER).allowed:
+            assert self.timing.elapsed() < self.permitted_until
+
+    @invariant()
+    def never_a_resume_nobody_ordered(self):
+        """Active means: whoever resumed last knew of every closing, and the gate obeys the newest epoch it took."""
+        if self.core is None or not self.core.may_open(ORDER).allowed:
+            return
+        known = max((number for epoch, number in self.authorised.items() if epoch <= self.taken_epoch), default=0)
+        assert known >= self.closings
+        newest = max(self.delivered, key=lambda one: (one.epoch, one.issued_at))
+        assert newest.state == "active"
+
+    @invariant()
+    def closing_follows_opening(self):
+        """What may open may close."""
+        if self.core is not None and self.core.may_open(ORDER).allowed:
+            assert self.core.may_close().allowed
+
+
+GateMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestGateMachine = GateMachine.TestCase
