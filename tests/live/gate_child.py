@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from decimal import Decimal
 
@@ -63,8 +64,6 @@ def fork(url):
 
 def fork_while_busy(path):
     """Fork many times while threads use the gate; every child must get an answer."""
-    import threading
-
     gate = Gate("a-1", service=None, state_file=path)
     stop = threading.Event()
 

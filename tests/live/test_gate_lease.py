@@ -181,9 +181,7 @@ def test_many_threads_get_no_more_orders_than_the_limit(server):
         assert until(lambda: gate.status().state == "active")
 
         def ask():
-            for _ in range(100):
-                if gate.may_open(ORDER):
-                    allowed.append(1)
+            allowed.extend(1 for _ in range(100) if gate.may_open(ORDER))
 
         threads = [threading.Thread(target=ask) for _ in range(8)]
         for thread in threads:

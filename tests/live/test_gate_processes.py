@@ -24,7 +24,7 @@ def child(*arguments):
 
 
 def test_breach_kill_restart_still_closed(tmp_path):
-    """kill -9 the moment the breach was answered: the next process is closed, and recovery opens nothing."""
+    """Kill -9 the moment the breach was answered: the next process is closed, and recovery opens nothing."""
     for number in range(KILLS):
         path = tmp_path / f"{number}.json"
         process = child("breach", path)

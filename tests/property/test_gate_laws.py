@@ -171,7 +171,7 @@ class GateMachine(RuleBasedStateMachine):
                 currency="USDC",
                 amount=Decimal(amount),
                 value_usd=Decimal(amount),
-            )  # fmt: skip
+            )
         )
         self.note_closing()
 

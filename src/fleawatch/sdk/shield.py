@@ -32,10 +32,12 @@ class Shield:
         self._raises = raises
 
     @contextmanager
-    def over(self, what: str) -> Iterator[None]:
-        """Keep errors of the block in; `what` is a bounded word for the count and the log."""
+    def over(self, what: str, *expected: type[Exception]) -> Iterator[None]:
+        """Keep errors of the block in, but for `expected` ones; `what` is a bounded word for the count and the log."""
         try:
             yield
+        except expected:
+            raise
         except Exception as error:
             self.note(what, error)
             if self.raises:

@@ -9,6 +9,7 @@ import time
 import msgspec
 import pytest
 
+from fleawatch.catalog.fleet import CATALOG
 from fleawatch.sdk.gate.limits import ENFORCED, in_force, sorted_out
 from fleawatch.sdk.gate.windows import ErrorWindow, OrderWindow
 from fleawatch.sdk.lease.document import Report, read_lease, write_report
@@ -44,8 +45,6 @@ def test_an_error_window_forgets_after_five_minutes():
 
 def test_every_limit_a_gate_enforces_is_in_the_catalog():
     """One word for one thing, on both sides."""
-    from fleawatch.catalog.fleet import CATALOG
-
     assert set(ENFORCED) <= set(CATALOG.limits)
 
 

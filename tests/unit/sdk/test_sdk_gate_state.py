@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 import pytest
 
@@ -50,7 +49,7 @@ def test_a_belt_of_another_release_begins_anew_with_its_drawdown(bench):
     gate.record(bench.balance(900))
     gate.close()
     saved = json.loads(bench.path.read_text())
-    saved["belt"] = {name: "AAAA" for name in saved["belt"]}
+    saved["belt"] = dict.fromkeys(saved["belt"], "AAAA")
     bench.path.write_text(json.dumps(saved))
     gate = bench.gate()
     gate.record(bench.balance(500))
@@ -145,7 +144,7 @@ def test_the_files_are_the_users_alone(bench):
     gate.halt("me")
     gate.beat()
     for path in bench.path.parent.glob("gate.json*"):
-        assert os.stat(path).st_mode & 0o077 == 0, path
+        assert path.stat().st_mode & 0o077 == 0, path
 
 
 def test_a_process_that_shares_the_state_closes_too(bench):

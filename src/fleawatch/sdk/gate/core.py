@@ -9,35 +9,25 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
-from fleawatch.events import Event, OrderPlaced, Tick, checked
+from fleawatch.events import AgentDeclared, AgentRetired, Event, OrderPlaced, Tick, checked
 from fleawatch.events.control import GateState
 from fleawatch.sdk.gate import limits as enforced
 from fleawatch.sdk.gate.admission import Admission, size_of
 from fleawatch.sdk.gate.answer import SEVERITY, Answer, Changed, Reason, Sized, Warned
 from fleawatch.sdk.gate.control import Latch, Permission, heard
 from fleawatch.sdk.gate.guard import Breach, Guard
+from fleawatch.sdk.gate.news import News
 from fleawatch.sdk.gate.statefile import Resume, Saved, StateFile
 from fleawatch.sdk.lease.document import LONGEST_TTL_S, Lease
 from fleawatch.sdk.shield import Shield
 from fleawatch.sdk.timing import Timing
 
 _LOG: Final = logging.getLogger("fleawatch")
-_QUIET_S: Final = 60.0
-_CLEARS_AT: Final = 0.8
-"""A warning about the drawdown can come again once the drawdown has fallen to this share of its limit."""
-
-
-class Listeners(NamedTuple):
-    """What the agent's program wants to hear."""
-
-    warning: Callable[[Warned], object] | None
-    change: Callable[[Changed], object] | None
 
 
 class Core:
@@ -45,6 +35,7 @@ class Core:
 
     Attributes:
         lock: held for every change; callers of methods marked so hold it.
+        news: what the agent's program is to hear.
         dirty: something was learned that the state file does not hold yet; `urgent` where it must not wait.
     """
 
@@ -57,7 +48,7 @@ class Core:
         self.file = file
         self.timing = timing
         self.shield = Shield()
-        self.listeners = Listeners(None, None)
+        self.news = News(saved.agent_id, self.shield)
         self.control = saved.control
         self.guard = Guard(saved.agent_id, saved.baseline, saved.belt)
         self.permission = permission
@@ -69,9 +60,6 @@ class Core:
         self.poke: Callable[[], None] = _nothing
         self._own = own
         self._leased = dict(saved.limits)
-        self._pending: list[Warned | Changed] = []
-        self._unlogged: deque[Changed] = deque(maxlen=64)
-        self._warned: dict[str, float] = {}
         self._open_until = -math.inf
         self._state: GateState = "halted"
         self._reason: Reason = "closed"
@@ -79,7 +67,7 @@ class Core:
         self._ended = False
         self._set_limits()
         self._settle(timing.elapsed())
-        self._pending.clear()
+        self.news.take()
 
     # Asking. The first lines of `may_open` are the hot path of every order.
 
@@ -98,7 +86,7 @@ class Core:
                 else:
                     answer = Answer(False, reason, self._state, self._epoch)
                     self._warn_of_order(reason, size, now)
-        if self._pending:
+        if self.news.pending:
             self.tell()
         return answer
 
@@ -109,7 +97,7 @@ class Core:
             answer = self._closing
             if answer.allowed:
                 self.last_order_at = self.timing.now()
-        if self._pending:
+        if self.news.pending:
             self.tell()
         return answer
 
@@ -128,20 +116,18 @@ class Core:
         checked(fact)
         if fact.agent_id != self.agent_id:
             raise ValueError(f"the fact was about {fact.agent_id!r}; this gate takes those of {self.agent_id!r}")
+        if isinstance(fact, AgentRetired) or (isinstance(fact, AgentDeclared) and fact.collectors):
+            raise ValueError("the fact would end the agent's own reporting; a gate takes what the agent itself saw")
         with self.lock:
             now = self.timing.elapsed()
-            try:
-                self.guard.take(fact, now)
-            except Exception:
-                self.close("reducing", "belt_error")
-                raise
+            self._book(fact, now)
             if type(fact) is OrderPlaced:
                 self.last_order_at = max(self.last_order_at or 0.0, fact.at)
                 if fact.epoch is None and fact.opens is not False:
                     self.admission.told(now, float(fact.notional_usd))
             self.dirty = True
             self._judge(now)
-        if self._pending:
+        if self.news.pending:
             self.tell()
 
     def tick(self) -> None:
@@ -149,24 +135,26 @@ class Core:
         at = self.timing.now()
         with self.lock:
             now = self.timing.elapsed()
-            self.guard.take(Tick(fact_id=f"sdk:tick::{at:.3f}", agent_id="", at=at, seen_at=at, source="sdk"), now)
+            self._book(Tick(fact_id=f"sdk:tick::{at:.3f}", agent_id="", at=at, seen_at=at, source="sdk"), now)
             self._judge(now)
             self._settle(now)
         self.tell()
+
+    def _book(self, fact: Event, now: float) -> None:
+        """A belt that stopped half-way through a fact can no longer be trusted with a limit."""
+        try:
+            self.guard.take(fact, now)
+        except Exception:
+            self.close("reducing", "belt_error")
+            raise
 
     def _judge(self, now: float) -> None:
         for breach in self.guard.judge(self.limits, now):
             if SEVERITY[breach.asks] > SEVERITY[self.control.latch.state]:
                 self.close(breach.asks, breach.reason, breach.value)
-        limit = self.limits.get("drawdown_warning")
-        drawdown = self.guard.drawdown()
-        if limit is None or drawdown is None:
-            return
-        if drawdown > limit and "drawdown_warning" not in self._warned:
-            self._warned["drawdown_warning"] = now
-            self._pending.append(Warned("drawdown_warning", drawdown, limit))
-        elif drawdown <= limit * _CLEARS_AT:
-            self._warned.pop("drawdown_warning", None)
+        limit, drawdown = self.limits.get("drawdown_warning"), self.guard.drawdown()
+        if limit is not None and drawdown is not None:
+            self.news.drawdown(drawdown, limit)
 
     def breaches(self) -> list[Breach]:
         """Limits that are breached now. The lock is held."""
@@ -278,7 +266,7 @@ class Core:
             self.control, self.guard.baseline, self.last_resume = control, saved.baseline, resume
             if rebase:
                 self.guard.errors.clear()
-            self._warned.clear()
+            self.news.forget()
             self._settle(self.timing.elapsed())
             answer = self._opening
         _LOG.warning("the gate of %s was resumed by %s: %s (rebase=%s)", self.agent_id, actor, reason, rebase)
@@ -304,7 +292,7 @@ class Core:
         self.lock, self.disk = threading.RLock(), threading.RLock()
         self.permission.drop()
         self._settle(self.timing.elapsed())
-        self._pending.clear()
+        self.news.take()
 
     def snapshot(self) -> Saved:
         """What the state file is to hold. The lock is held."""
@@ -355,43 +343,25 @@ class Core:
         flattening = self.control.order.mode == "flatten" and reason == "ordered"
         self._closing = self._answer(allowed=state != "halted" or flattening)
         if before != state:
-            self._pending.append(Changed(before, state, reason, self._epoch))
+            self.news.pending.append(Changed(before, state, reason, self._epoch))
         self.poke()
 
     def _answer(self, *, allowed: bool) -> Answer:
         return Answer(allowed, "ok" if allowed else self._reason, self._state, self._epoch)
 
     def _warn_of_order(self, reason: Reason, size: float | None, now: float) -> None:
-        """Warn of an order that was too much, at most once a minute for each limit."""
-        if reason not in enforced.ENFORCED or now - self._warned.get(reason, -math.inf) < _QUIET_S:
+        limit = self.limits.get(reason)
+        if limit is None:
             return
-        self._warned[reason] = now
-        window = self.admission.window
-        value = {"order_rate": window.count + 1.0, "order_notional": size or 0.0}.get(
-            reason, window.notional + (size or 0.0)
-        )
-        self._pending.append(Warned(reason, value, self.limits[reason]))
+        window, size = self.admission.window, size or 0.0
+        value = {"order_rate": window.count + 1.0, "order_notional": size}.get(reason, window.notional + size)
+        self.news.refused(Warned(reason, value, limit), now)
 
     def tell(self) -> None:
         """Tell the agent's program what has happened. The lock is not held."""
         with self.lock:
-            pending, self._pending = self._pending, []
-        for news in pending:
-            if isinstance(news, Changed):
-                self._unlogged.append(news)
-                if self.listeners.change is not None:
-                    with self.shield.over("on_change"):
-                        self.listeners.change(news)
-            elif self.listeners.warning is not None:
-                with self.shield.over("on_warning"):
-                    self.listeners.warning(news)
-
-
-    def log(self) -> None:
-        """Log what has changed. Called by the keeper: a log that is slow must not hold up an order."""
-        while self._unlogged:
-            news = self._unlogged.popleft()
-            _LOG.warning("the gate of %s is %s: %s", self.agent_id, news.after, news.reason)
+            pending = self.news.take()
+        self.news.tell(pending)
 
 
 def _nothing() -> None:

@@ -15,6 +15,7 @@ import math
 import threading
 import weakref
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, NoReturn, Self, TypeVar, overload
@@ -24,11 +25,12 @@ from fleawatch.events import Event
 from fleawatch.sdk.gate import limits as enforced
 from fleawatch.sdk.gate.answer import Answer, Changed, Sized, Status, Warned
 from fleawatch.sdk.gate.control import Control, Latch, Permission
-from fleawatch.sdk.gate.core import Core, Listeners
+from fleawatch.sdk.gate.core import Core
 from fleawatch.sdk.gate.forks import survive_forks
 from fleawatch.sdk.gate.guard import Baseline
 from fleawatch.sdk.gate.keeper import Keeper
 from fleawatch.sdk.gate.keys import idempotency_key
+from fleawatch.sdk.gate.news import Listeners
 from fleawatch.sdk.gate.place import halt_path, state_path, token_of
 from fleawatch.sdk.gate.statefile import Saved, StateFile, StateUnreadable
 from fleawatch.sdk.gate.wrap import Passage, guarded
@@ -92,7 +94,7 @@ class Gate:
         file = StateFile(path, agent_id)
         permission = Permission(lease_lost, needed=service is not None)
         self._core = Core(_loaded(file, agent_id), own, permission, file, timing or SystemTiming())
-        self._core.listeners = Listeners(on_warning, on_change)
+        self._core.news.listeners = Listeners(on_warning, on_change)
         self._problem = ""
         self._ticked = self._saved_at = -math.inf
         self._client: LeaseClient | None = None
@@ -102,7 +104,8 @@ class Gate:
         self._look_for_halt_file()
         self._start()
         survive_forks(self)
-        atexit.register(_close, weakref.ref(self))
+        self._at_exit = partial(_close, weakref.ref(self))
+        atexit.register(self._at_exit)
 
     def __bool__(self) -> NoReturn:
         raise TypeError("ask gate.may_open() or gate.may_close(), not bool(gate)")
@@ -277,19 +280,21 @@ class Gate:
     def beat(self) -> None:
         """What the keeper does four times a second: the HALT file, time, the disk. Never raises in production."""
         core = self._core
-        with core.shield.over("beat"):
+        now = core.timing.elapsed()
+        with core.shield.over("halt_file"):
             self._look_for_halt_file()
+        with core.shield.over("state"):
             core.learn_closings()
-            core.log()
-            now = core.timing.elapsed()
-            if not 0.0 <= now - self._ticked < _TICK_S:
-                self._ticked = now
-                core.tick()
+            core.news.log()
             if core.urgent or not 0.0 <= now - self._saved_at < _SAVE_S:
                 self._saved_at = now
                 core.save()
-            if self._client is not None:
-                self._client.expire()
+        with core.shield.over("tick"):
+            if not 0.0 <= now - self._ticked < _TICK_S:
+                self._ticked = now
+                core.tick()
+        if self._client is not None:
+            self._client.expire()
 
     def _look_for_halt_file(self) -> None:
         if self._halt_file is not None and self._halt_file.exists():
@@ -308,7 +313,7 @@ class Gate:
             if self._keeper is not None or self._closed:
                 return
             keeper = Keeper(f"fleawatch-gate-{self.agent_id}", self.beat)
-            client = None if self._service is None else LeaseClient(self._service, self._token, self)
+            client = None if self._service is None else LeaseClient(self._service, self._token, self, self._core.shield)
             self._client, self._keeper = client, keeper
             self._core.poke = self._poke
         keeper.start()
@@ -331,8 +336,9 @@ class Gate:
             client.stop()
         if keeper is not None:
             keeper.stop()
+        atexit.unregister(self._at_exit)
         self._core.end()
-        self._core.log()
+        self._core.news.log()
         self._core.save()
         self._core.file.close()
 

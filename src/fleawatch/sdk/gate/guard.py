@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from fleawatch.events import ApiCall, Event, Tick
+from fleawatch.events import ApiCall, Event
 from fleawatch.events.control import GateState
 from fleawatch.flow.fold import fold
 from fleawatch.flow.snapshot import freeze, thaw
@@ -84,12 +84,9 @@ class Guard:
         if type(fact) is ApiCall:
             code = fact.status_code
             self.errors.add(elapsed, failed=not code.isdigit() or int(code) >= _FAILED_FROM)
-        agent = self._agent
-        if agent is None or type(fact) is Tick:
-            agent = self._agent = self._fleet.agents.get(self.agent_id)
-            if agent is None:
-                return
-        self._follow(agent)
+        self._agent = self._fleet.agents.get(self.agent_id)
+        if self._agent is not None:
+            self._follow(self._agent)
 
     def _follow(self, agent: AgentState) -> None:
         """Let the guard's peak follow the NAV; a partial reading raises no peak."""

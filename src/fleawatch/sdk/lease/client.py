@@ -19,6 +19,7 @@ import msgspec
 from fleawatch.sdk.gate.control import Latch
 from fleawatch.sdk.lease.document import Lease, Report, read_lease, write_report
 from fleawatch.sdk.lease.line import Line, LineError, Token
+from fleawatch.sdk.shield import Shield
 
 _FIRST_PAUSE_S: Final = 0.2
 _LONGEST_PAUSE_S: Final = 5.0
@@ -66,13 +67,15 @@ class LeaseClient:
     Args:
         url, token: where the service is and how to speak to it.
         holder: the gate.
+        shield: keeps what goes wrong in the gate from ending the line.
 
     Raises:
         BadConfig: the address is none.
     """
 
-    def __init__(self, url: str, token: Token, holder: Holder) -> None:
+    def __init__(self, url: str, token: Token, holder: Holder, shield: Shield) -> None:
         self._holder = holder
+        self._shield = shield
         self._listening, self._reporting = Line(url, token), Line(url, token)
         self._path = f"/api/v1/agents/{holder.agent_id}"
         self._stop = threading.Event()
@@ -115,8 +118,9 @@ class LeaseClient:
             begun = time.monotonic()
             cap = _LONGEST_PAUSE_S
             try:
-                self._fetch(self._listening)
-                self._follow()
+                with self._shield.over("lease", LineError):
+                    self._fetch(self._listening)
+                    self._follow()
             except LineError as error:
                 self._holder.line_state(error.reason)
                 cap = _UNAUTHORIZED_PAUSE_S if error.reason == "unauthorized" else cap
@@ -164,7 +168,8 @@ class LeaseClient:
             try:
                 while self._probes:
                     self._reporting.ask("POST", f"{self._path}/probe/{self._probes.popleft()}", b"{}")
-                self._tell()
+                with self._shield.over("report", LineError):
+                    self._tell()
                 failures = 0
             except LineError as error:
                 failures = min(failures + 1, 10)
