@@ -8,6 +8,7 @@ import pytest
 
 from fleawatch import Gate, Order, TradingHalted
 from fleawatch.errors import BadConfig, BadEvent
+from fleawatch.events import AgentDeclared, AgentRetired
 
 ORDER = Order(notional_usd=100)
 
@@ -223,6 +224,20 @@ def test_a_bad_fact_is_dropped_counted_and_raised_in_tests(bench, monkeypatch):
     for fact in bad:
         gate.record(fact)
     assert gate.status().dropped == {"record": 3}
+    assert gate.may_open(ORDER)
+
+
+@pytest.mark.parametrize("kind", ["retired", "declared"])
+def test_facts_that_would_end_the_agents_own_reporting_are_refused(bench, kind):
+    """A belt that waits for readings nobody makes would judge nothing."""
+    gate = bench.gate()
+    facts = {
+        "retired": lambda: AgentRetired(**bench.common()),
+        "declared": lambda: AgentDeclared(**bench.common(), strategy="x", collectors=("casino",)),
+    }
+    with pytest.raises(ValueError, match="what the agent itself saw"):
+        gate.record(facts[kind]())
+    gate.record(AgentDeclared(**bench.common(), strategy="momentum", capital_usd=Decimal(1000)))
     assert gate.may_open(ORDER)
 
 

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from fleawatch import Order
+from fleawatch.errors import BadConfig
 from fleawatch.sdk.gate import statefile
 from fleawatch.sdk.gate.statefile import StateFile
 
@@ -170,6 +171,13 @@ def test_a_save_keeps_what_another_process_latched_meanwhile(bench):
     other._core.save()
     assert other.may_open(ORDER).reason == "manual"
     assert json.loads(bench.path.read_text())["control"]["latch"]["reason"] == "manual"
+
+
+def test_a_folder_that_cannot_be_written_is_refused_at_the_start(bench, tmp_path):
+    """With the remedy: better no agent than one that forgets its halt."""
+    (tmp_path / "file").touch()
+    with pytest.raises(BadConfig, match="memory:"):
+        bench.gate(state_file=tmp_path / "file" / "gate.json")
 
 
 def test_memory_keeps_nothing(bench):

@@ -252,18 +252,17 @@ class Core:
             refusal = self._not_yet(rebase=rebase)
             if refusal is not None:
                 return Answer(False, refusal, self._state, self._epoch)
-            control, baseline = msgspec.structs.replace(self.control), self.guard.baseline
-            control.reopen(self.timing.now())
-            resume = Resume(actor=actor, reason=reason, at=self.timing.now(), epoch=control.epoch, rebase=rebase)
-            saved = self.snapshot()
-            saved.control, saved.last_resume = msgspec.structs.replace(control), resume
-            saved.baseline = self.guard.rebased() if rebase else baseline
+            saved, at = self.snapshot(), self.timing.now()
+            saved.control.reopen(at)
+            saved.last_resume = Resume(actor=actor, reason=reason, at=at, epoch=saved.control.epoch, rebase=rebase)
+            if rebase:
+                saved.baseline = self.guard.rebased()
             try:
                 self.file.save(saved)
             except OSError as error:
                 self.shield.note("state_unwritable", error)
                 return Answer(False, "state_unwritable", self._state, self._epoch)
-            self.control, self.guard.baseline, self.last_resume = control, saved.baseline, resume
+            self.control, self.guard.baseline, self.last_resume = saved.control, saved.baseline, saved.last_resume
             if rebase:
                 self.guard.errors.clear()
             self.news.forget()

@@ -40,7 +40,8 @@ from fleawatch.sdk.timing import SystemTiming, Timing
 
 SERVICE: Final = "http://127.0.0.1:9712"
 _TICK_S: Final = 1.0
-_SAVE_S: Final = 2.0
+_SAVE_S: Final = 5.0
+"""How often the belt is written while facts flow; a closing is on the disk within a beat."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -64,8 +65,7 @@ class Gate:
         timing: the clocks.
 
     Raises:
-        BadConfig: with every complaint about the arguments.
-        OSError: the state file's folder cannot be made or written.
+        BadConfig: with every complaint about the limits, or what is wrong with another argument.
     """
 
     def __init__(  # noqa: PLR0913 - one constructor is the whole configuration, all by keyword
@@ -91,7 +91,7 @@ class Gate:
             raise BadConfig("the gate was refused", (problem,))
         self.agent_id = agent_id
         self._halt_file = halt_path(path, agent_id, halt_file)
-        file = StateFile(path, agent_id)
+        file = _opened(path, agent_id)
         permission = Permission(lease_lost, needed=service is not None)
         self._core = Core(_loaded(file, agent_id), own, permission, file, timing or SystemTiming())
         self._core.news.listeners = Listeners(on_warning, on_change)
@@ -367,6 +367,15 @@ class Gate:
         core.forked()
         with contextlib.suppress(OSError):
             core.file.reopen()
+
+
+def _opened(path: Path | None, agent_id: str) -> StateFile:
+    try:
+        return StateFile(path, agent_id)
+    except OSError as error:
+        remedy = "Name a file in a folder that the agent may write, or memory: to keep nothing"
+        problem = Problem("state_file", f"could not be opened beside {path}: {error.strerror}", remedy)
+        raise BadConfig("the gate was refused", (problem,)) from error
 
 
 def _loaded(file: StateFile, agent_id: str) -> Saved:

@@ -146,11 +146,7 @@ class StateFile:
                 if other is not None and other.control.latch.epoch >= saved.control.epoch:
                     saved.control.merge(other.control)
             temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
-            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(msgspec.json.encode(saved))
-                file.flush()
-                os.fsync(handle)
+            _write(temporary, msgspec.json.encode(saved))
             temporary.replace(self._path)
             _sync_folder(self._path.parent)
             if self._list is not None and os.fstat(self._list).st_size > _LONGEST_LIST:
@@ -166,7 +162,7 @@ class StateFile:
         try:
             for path in (self._path, self._list_path):
                 with contextlib.suppress(FileNotFoundError):
-                    path.with_name(f"{path.name}.damaged").write_bytes(path.read_bytes())
+                    _write(path.with_name(f"{path.name}.damaged"), path.read_bytes())
             self.save(saved)
             os.ftruncate(self._list, 0)
             self._seen = 0
@@ -200,6 +196,15 @@ class StateFile:
         if self._list is not None:
             os.close(self._list)
             self._list = None
+
+
+def _write(path: Path, body: bytes) -> None:
+    """Write a file that is the user's alone, down to the disk."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(handle)
 
 
 def _sync_folder(folder: Path) -> None:
