@@ -7,16 +7,19 @@ from decimal import Decimal
 from itertools import count
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from fleawatch.events import BalanceRead
+from fleawatch.events import BalanceRead, BetSettled, DepositCredited
+from fleawatch.flow.policy import Policy
+from fleawatch.flow.step import empty_fleet, step
 from fleawatch.sdk.gate.admission import Admission
 from fleawatch.sdk.gate.answer import SEVERITY, Order
 from fleawatch.sdk.gate.control import Control, Permission
 from fleawatch.sdk.gate.core import Core
-from fleawatch.sdk.gate.guard import Baseline
+from fleawatch.sdk.gate.guard import Baseline, Guard
 from fleawatch.sdk.gate.statefile import Saved, StateFile
 from fleawatch.sdk.lease.document import Baselines, HaltOrder, Lease
 from fleawatch.sdk.timing import ManualTiming
@@ -43,6 +46,36 @@ def test_no_minute_holds_more_than_its_limits(orders, rate, notional):
         minute = [size for at, size in sent if begin <= at <= begin + 60.0]
         assert len(minute) <= rate
         assert sum(minute) <= notional * (1 + 1e-9)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["balance", "deposit", "bet"]), st.integers(1, 2_000), st.booleans()), max_size=60
+    )
+)
+def test_the_gate_has_the_numbers_of_the_monitor(steps):
+    """The same facts give the same drawdown and daily loss in the agent and in the monitor, flows included."""
+    guard, fleet, at = Guard("a-1"), empty_fleet(), 1_800_057_600.0
+    for number, (kind, amount, up) in enumerate(steps):
+        at += 60.0
+        common = {"fact_id": f"t:{number}", "agent_id": "a-1", "at": at, "seen_at": at, "source": "sdk"}
+        if kind == "balance":
+            money = Decimal(amount)
+            fact = BalanceRead(**common, service="casino", currency="USDC", amount=money, value_usd=money)
+        elif kind == "deposit":
+            fact = DepositCredited(**common, service="casino", amount_usd=Decimal(amount))
+        else:
+            payout = Decimal(amount if up else 0)
+            fact = BetSettled(**common, bet_id=f"b{number}", game="dice", stake=Decimal(amount) / 2, payout=payout)
+        guard.take(fact, at)
+        fleet, _ = step(fleet, fact, Policy())
+        performance = fleet.agents["a-1"].performance
+        assert guard.daily_loss() == performance.daily.loss()
+        if performance.nav.total_losses:
+            assert guard.drawdown() == 1.0
+            return
+        drawdown = performance.drawdowns["all_time"].current()
+        assert guard.drawdown() == (None if drawdown is None else pytest.approx(drawdown))
 
 
 class GateMachine(RuleBasedStateMachine):
