@@ -8,6 +8,7 @@ import time
 import pytest
 
 from fleawatch import Gate, Order
+from fleawatch.sdk.gate.core import Core
 from fleawatch.testing.lease_server import LeaseServer
 
 pytestmark = pytest.mark.live
@@ -189,3 +190,20 @@ def test_many_threads_get_no_more_orders_than_the_limit(server):
         for thread in threads:
             thread.join()
     assert len(allowed) == 100
+
+
+def test_an_error_of_our_own_costs_the_lease_and_not_the_line(server, monkeypatch):
+    """What fails in the gate while a lease is taken is counted, and the next lease is taken all the same."""
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    taken = Core.take_lease
+    failures = iter(range(3))
+
+    def fails(core, lease, since, *, pushed):
+        if next(failures, None) is not None:
+            raise RuntimeError("broken on purpose")
+        return taken(core, lease, since, pushed=pushed)
+
+    monkeypatch.setattr(Core, "take_lease", fails)
+    with Gate("a-1", service=server.url, state_file="memory:") as gate:
+        assert until(lambda: is_open(gate))
+        assert sum(gate.status().dropped.values()) == 3
