@@ -4,12 +4,14 @@
 
 `refusals` times a fact that breaches the drawdown limit and the order after it, as one stretch: the fact is booked in the
 belt, judged, latched and appended to the list of closings on disk before the order is asked about and refused. `orders`
-times allowed orders with the order-rate and notional windows on. Both run with the gate's threads alive, as in an agent.
+times allowed orders with the order-rate and notional windows on. Both run with the gate's threads alive, as in an agent;
+its log is off, because thousands of changes of state within seconds would measure the log.
 """
 
 from __future__ import annotations
 
 import gc
+import logging
 import statistics
 import sys
 import tempfile
@@ -93,6 +95,7 @@ def _bet(number: int, settled: int) -> BetSettled:
 
 def measure() -> tuple[dict[str, float | str], dict[str, Target]]:
     """The figures and the bounds, for this benchmark and for the one of the whole way to a halt."""
+    logging.getLogger("fleawatch").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as name:
         refused, allowed = refusals(Path(name)), orders(Path(name))
     hundredths = statistics.quantiles(refused, n=100)
