@@ -1,5 +1,33 @@
 """Fleawatch: see every agent's money, stop the one that is losing it, and prove what happened."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
 from fleawatch._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from fleawatch import events
+    from fleawatch.errors import TradingHalted
+    from fleawatch.sdk.gate.answer import Order
+    from fleawatch.sdk.gate.gate import Gate
+
+__all__ = ["Gate", "Order", "TradingHalted", "__version__", "events"]
+
+_ROOMS: Final = {
+    "Gate": "fleawatch.sdk.gate.gate",
+    "Order": "fleawatch.sdk.gate.answer",
+    "TradingHalted": "fleawatch.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What is exported is imported when it is first asked for, so that `import fleawatch` costs an agent next to nothing."""
+    if name == "events":
+        return import_module("fleawatch.events")
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_ROOMS[name]), name)
+    globals()[name] = value
+    return value

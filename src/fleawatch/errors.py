@@ -5,7 +5,8 @@
     ├── BadConfig         a configuration was refused; carries every problem found
     ├── SourceError       a reading failed; carries the reason and what it means for the poller
     ├── StoreError        the store could not commit or read
-    └── CatalogError      the catalog contradicts itself
+    ├── CatalogError      the catalog contradicts itself
+    └── TradingHalted     the gate refused an order; carries the reason, the state and the epoch
 
 An error says what was wrong ("was", never "got"), where, and what to do about it.
 """
@@ -83,3 +84,19 @@ class StoreError(FleawatchError):
 
 class CatalogError(FleawatchError):
     """The catalog contradicts itself; raised while it is assembled, never while the service runs."""
+
+
+class TradingHalted(FleawatchError):
+    """The gate refused an order.
+
+    Attributes:
+        reason: bounded word, one of `fleawatch.sdk.gate.answer.Reason`.
+        state: state of the gate (`active` where only this one order was too much, else `reducing` or `halted`).
+        epoch: epoch in which it was refused.
+    """
+
+    def __init__(self, reason: str, state: str, epoch: int) -> None:
+        super().__init__(f"the gate is {state} and refused the order: {reason}")
+        self.reason = reason
+        self.state = state
+        self.epoch = epoch

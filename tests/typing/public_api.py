@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import assert_type
 
+from fleawatch import Gate, Order, TradingHalted
 from fleawatch.catalog.fleet import CATALOG
 from fleawatch.catalog.spec import Metric
 from fleawatch.events import AnyEvent, BetSettled, Event, decode, encode, fact_id, merge
@@ -12,6 +13,7 @@ from fleawatch.flow.state import FleetState
 from fleawatch.flow.step import empty_fleet, step
 from fleawatch.ports import Sink, Source, Store
 from fleawatch.risk.performance import Performance
+from fleawatch.sdk.gate.answer import Answer, Status
 from fleawatch.sinks.memory import MemorySink
 from fleawatch.store import MemoryStore, open_store
 
@@ -48,3 +50,27 @@ def words(source: Source) -> str:
     """The catalog is read by name, and a source says whom it reads."""
     assert_type(CATALOG.metrics["pf_equity_usdc"], Metric)
     return source.agent_id
+
+
+async def gate() -> float:
+    """The gate's answers, its ways of standing before an order, and its refusal."""
+    with Gate("a-1", limits={"order_rate": 20, "drawdown_halt": None}, service=None, state_file="memory:") as stands:
+
+        @stands.guarded
+        def send(order: Order) -> str:
+            return order.market
+
+        @stands.guarded(closes=True)
+        async def close(position_id: str) -> float:
+            return float(position_id)
+
+        assert_type(stands.may_open(Order(notional_usd=Decimal(5))), Answer)
+        assert_type(stands.resume("looked at it", "ada", rebase=True), Answer)
+        assert_type(stands.status(), Status)
+        try:
+            assert_type(send(Order(notional_usd=5.0)), str)
+            async with stands.opening() as answer:
+                assert_type(answer, Answer)
+        except TradingHalted as halted:
+            assert_type(halted.reason, str)
+        return await close("7")

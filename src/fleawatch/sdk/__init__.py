@@ -1,0 +1,1 @@
+"""Inside the agent: light imports, base dependencies only, and nothing that can break a trade."""
