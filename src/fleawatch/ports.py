@@ -30,6 +30,16 @@ class Claimed(NamedTuple):
     attempts: int
 
 
+class DeadLetter(NamedTuple):
+    """An output that nobody will act on any more. `failed_at` in unix seconds; `error` is what the last attempt said."""
+
+    id: int
+    output: AnyOutput
+    attempts: int
+    failed_at: float
+    error: str
+
+
 class Snapshot(NamedTuple):
     """The state after fact number `seq`: one opaque body a scope (an agent id, or `""` for the fleet's own part)."""
 
@@ -131,8 +141,30 @@ class Store(Protocol):
         """
         ...
 
-    def claim(self, *, now: float, limit: int, lease_s: float) -> list[Claimed]:
-        """Take up to `limit` outputs that are due, oldest first; nobody else gets them for `lease_s` seconds."""
+    def claim(
+        self,
+        *,
+        now: float,
+        limit: int,
+        lease_s: float,
+        kinds: Sequence[str] | None = None,
+        channel: str | None = None,
+    ) -> list[Claimed]:
+        """Take up to `limit` outputs that are due, oldest first; nobody else gets them for `lease_s` seconds.
+
+        Of every kind, or only of those named (`notice`, `alertchange`, `delivery` ...), and with `channel` only
+        deliveries on it: a kind or a channel that is slow then holds up no other. A delivery is not due while an older
+        one of its channel and group is neither finished nor dead, so that the end of an incident cannot overtake its
+        beginning.
+        """
+        ...
+
+    def channels(self) -> list[str]:
+        """The channels that have deliveries which are neither finished nor dead, by name."""
+        ...
+
+    def dead(self, limit: int = 100) -> list[DeadLetter]:
+        """The outputs that are dead, those that died last first, at most `limit`."""
         ...
 
     def finish(self, output_id: int, *, now: float) -> None:
