@@ -1,4 +1,4 @@
-"""What the belt's surroundings promise: sources bring facts, sinks carry telemetry away, the store remembers.
+"""What the belt's surroundings promise: sources bring facts, sinks and notifiers carry outputs away, the store remembers.
 
 A port says what is promised about ordering, retries and threads. Twins of one port pass one contract suite.
 """
@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from fleawatch.events import AgentDeclared, AnyEvent, Event, LedgerEntry
-from fleawatch.flow.outputs import AnyOutput, Output
+from fleawatch.flow.outputs import AnyOutput, Delivery, Output
 from fleawatch.flow.state import AgentState
 
 
@@ -252,4 +252,45 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Flush what is buffered."""
+        ...
+
+
+class Receipt(NamedTuple):
+    """What a channel gave for a notification that it accepted.
+
+    Attributes:
+        id: the channel's own id of the message; empty when it gives none.
+        status_code: of its answer; None where there is no such thing.
+    """
+
+    id: str = ""
+    status_code: int | None = None
+
+
+class Notifier(Protocol):
+    """Sends notifications on one channel.
+
+    Order: the caller sends those of one group one after the other and of several groups at once; a notifier keeps no
+    queue. Retries: none of its own, a failure says whether and when to try again. Threads: `send` is called in one event
+    loop and must never block it; what blocks runs in a daemon thread of its own. Idempotency: the same delivery may come
+    again after a crash or a lost answer; where the channel knows a key (PagerDuty's `dedup_key`, the webhook's delivery
+    id, an e-mail's Message-ID) it is derived from the delivery, so that the receiver can tell; elsewhere people may see a
+    message twice. Secrets: no receipt, error, log line or `repr` of it holds one.
+
+    Attributes:
+        kind: what it sends by: `telegram`, `slack` ...
+    """
+
+    kind: str
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        """Send one notification and return what proves that the channel took it.
+
+        Raises:
+            DeliveryError: it was not accepted, or nobody knows whether it was.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections. May be called twice."""
         ...
