@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import click
@@ -58,10 +59,9 @@ def _nested(field: FieldInfo) -> tuple[type[BaseModel] | None, str]:
 def _type(field: FieldInfo) -> str:
     annotation: Any = field.annotation
     text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    text = re.sub(r"fleawatch\.service\.\w+\.", "", text)
     for long, short in (
         ("typing.", ""),
-        ("fleawatch.service.config.", ""),
-        ("fleawatch.service.config_audit.", ""),
         ("decimal.", ""),
         ("pathlib._local.", ""),
         ("pathlib.", ""),
