@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from fleawatch.flow.outputs import Delivery
 from fleawatch.notify.exchange import Exchange, refusal
-from fleawatch.notify.wording import Links
+from fleawatch.notify.wording import Links, clean
 from fleawatch.ports import Receipt
 
 DELIVERY_HEADER: Final = "X-Fleawatch-Delivery"
@@ -75,9 +75,17 @@ class WebhookNotifier:
         ]
         document = msgspec.to_builtins(delivery)
         del document["output"]
-        return msgspec.json.encode(
-            {"version": VERSION, **document, "alerts": alerts, "page_url": self._links.agent(delivery.agent_id)}
-        )
+        document |= {"alerts": alerts, "page_url": self._links.agent(delivery.agent_id)}
+        return msgspec.json.encode({"version": VERSION, **_cleaned(document)})
+
+
+def _cleaned(value: Any) -> Any:
+    """A document whose texts hold neither control characters nor platform keys."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {clean(name): _cleaned(inner) for name, inner in value.items()}
+    return [_cleaned(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _header(key: str) -> str:
