@@ -19,6 +19,7 @@ from fleawatch.notify.wording import Links, plain, title
 from fleawatch.ports import Receipt
 
 MISSING: Final = "Apprise is not installed: pip install 'fleawatch[apprise]'"
+_SILENT: Final = logging.CRITICAL + 1
 _TYPES: Final[dict[Severity, str]] = {"critical": "failure", "warning": "warning", "info": "info", "none": "info"}
 
 
@@ -85,6 +86,5 @@ def _library() -> Any:
     for name in ("apprise", "requests", "urllib3"):
         logger = logging.getLogger(name)
         logger.propagate = False
-        if not logger.handlers:
-            logger.addHandler(logging.NullHandler())
+        logger.setLevel(_SILENT)
     return importlib.import_module("apprise")

@@ -216,11 +216,11 @@ class Courier:
         return retry_at if retry_at <= last else None
 
     async def _was_accepted(self, claimed: Claimed) -> bool:
-        """Whether the attempt before was accepted and only its end was not written: it is not sent again."""
-        store, before = self._monitor.store, _fact_id(claimed.output.key, claimed.attempts - 1)
-        known = await self._monitor.in_store(lambda: store.known([before]))
-        fact = known.get(before)
-        return isinstance(fact, Delivered) and fact.status == "ok"
+        """Whether an attempt before was accepted and only its end was not written: it is not sent again."""
+        store, key = self._monitor.store, claimed.output.key
+        before = [_fact_id(key, attempt) for attempt in range(1, claimed.attempts)]
+        known = await self._monitor.in_store(lambda: store.known(before))
+        return any(isinstance(fact, Delivered) and fact.status == "ok" for fact in known.values())
 
     async def _finish(self, claimed: Claimed) -> None:
         store, now = self._monitor.store, self._monitor.clock.now()

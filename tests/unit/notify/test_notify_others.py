@@ -40,6 +40,8 @@ def send(notifier, *deliveries):
     return asyncio.run(work())
 
 
+# One of the library's modules imports one that Python 3.11 calls old.
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 class TestApprise:
     def through(self, answer):
         """Send by Apprise's own JSON service to a double; the end and the requests."""
