@@ -16,6 +16,7 @@ from fleawatch.cli.check import check
 from fleawatch.cli.demo import demo
 from fleawatch.cli.doctor import doctor
 from fleawatch.cli.evidence import evidence
+from fleawatch.cli.notify import notify
 from fleawatch.cli.render import render
 from fleawatch.cli.replay import replay
 from fleawatch.cli.report import report
@@ -48,5 +49,5 @@ def cli() -> None:
     """
 
 
-for _command in (audit, check, demo, doctor, evidence, render, replay, report, run, status, version):
+for _command in (audit, check, demo, doctor, evidence, notify, render, replay, report, run, status, version):
     cli.add_command(_command)
