@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from fleawatch.errors import StoreError
 from fleawatch.ports import Snapshot
 from fleawatch.store import MemoryStore, SqliteStore
+from fleawatch.testing.outputs_contract import delivery
 from fleawatch.testing.store_contract import amended, bet, declared, ledger_row, notice, retired
 
 AGENTS = st.sampled_from(["a-1", "b-1", "c-1"])
@@ -29,7 +30,9 @@ CHANNELS = st.sampled_from(["ops", "sms"])
 OUTPUTS = st.lists(
     st.one_of(
         st.builds(notice, st.sampled_from(["k1", "k2", "k3", "k4", "k5"])),
-        st.builds(st.sampled_from(["d1", "d2", "d3", "d4"]), channel=CHANNELS, group=st.sampled_from(["g-1", "g-2"])),
+        st.builds(
+            delivery, st.sampled_from(["d1", "d2", "d3", "d4"]), channel=CHANNELS, group=st.sampled_from(["g-1", "g-2"])
+        ),
     ),
     max_size=3,
 )

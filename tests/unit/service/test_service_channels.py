@@ -13,6 +13,7 @@ from fleawatch.errors import BadConfig
 from fleawatch.service.channels import channels_of
 from fleawatch.service.config_notify import clock_time, seconds_of
 from fleawatch.service.load import load
+from fleawatch.service.routing import routing_of
 
 ENVIRONMENT = {
     "TG": "123456:AAEhBP0av28fQ_secret-telegram-token",
@@ -188,3 +189,20 @@ def test_a_canary_is_sent_for_real(loaded, tmp_path):
     assert second["detail"].startswith("network: could not be reached")
     assert CliRunner().invoke(cli, [*command, "--channel", "ops"]).exit_code == 0
     assert CliRunner().invoke(cli, [*command, "--channel", "gone"]).exit_code == 2
+
+
+def test_routing_hears_names_severities_and_times(loaded):
+    """What routing needs is told without a secret: a dead-man service is for the watchdog, a short Apprise channel rings."""
+    text = ALL + "  maintenance: [{name: sunday, days: [sun], start: '02:30', hours: 2, matchers: {alertname: '*'}}]\n"
+    told = routing_of(loaded(text + "  canary_hours: 12\n  weekly_summary: null\n").notify)
+    channels = {channel["name"]: channel for channel in told["channels"]}
+    assert channels["hook"] == {
+        "name": "hook", "kind": "slack", "severities": ("warning", "info"), "digest": ("info",), "summaries": None,
+        "send_resolved": True,
+    }  # fmt: skip
+    assert (channels["sms"]["kind"], channels["outside"]["severities"]) == ("sms", ("none",))
+    assert told["maintenance"] == (
+        {"name": "sunday", "days": (6,), "start_s": 9_000.0, "duration_s": 7_200.0, "matchers": {"alertname": "*"}},
+    )
+    assert (told["canary_s"], told["daily_at_s"], told["weekly_at_s"]) == (43_200.0, 28_800.0, None)
+    assert "secret" not in repr(told)
