@@ -14,7 +14,7 @@ from itertools import islice
 from fleawatch.errors import StoreError
 from fleawatch.events import AgentDeclared, AgentRetired, Amended, AnyEvent, Event, LedgerEntry
 from fleawatch.flow.outputs import AnyOutput, Delivery, Output
-from fleawatch.ports import AuditEntry, Claimed, Kept, Snapshot, StoredFact
+from fleawatch.ports import AuditEntry, Claimed, DeadLetter, Kept, Snapshot, StoredFact
 from fleawatch.store.audit.chain import extend, root
 from fleawatch.store.audit.declared import Draft, of_facts, of_outputs
 from fleawatch.store.audit.log import opened

@@ -18,7 +18,7 @@ import msgspec
 from fleawatch.errors import BadEvent, StoreError
 from fleawatch.events import AgentDeclared, AnyEvent, Event, LedgerEntry, decode
 from fleawatch.flow.outputs import AnyOutput, Output, decode_output
-from fleawatch.ports import AuditEntry, Claimed, Kept, Snapshot, StoredFact
+from fleawatch.ports import AuditEntry, Claimed, DeadLetter, Kept, Snapshot, StoredFact
 from fleawatch.store import queries, snapshots
 from fleawatch.store.audit.files import AuditFiles, beside
 from fleawatch.store.audit.log import AuditLog
