@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from fleawatch.cli.doctor import _channels
 from fleawatch.cli.root import cli
 from fleawatch.errors import BadConfig
+from fleawatch.flow.routing.settings import RoutingPolicy
 from fleawatch.service.channels import channels_of
 from fleawatch.service.config_notify import clock_time, seconds_of
 from fleawatch.service.load import load
@@ -195,14 +196,17 @@ def test_routing_hears_names_severities_and_times(loaded):
     """What routing needs is told without a secret: a dead-man service is for the watchdog, a short Apprise channel rings."""
     text = ALL + "  maintenance: [{name: sunday, days: [sun], start: '02:30', hours: 2, matchers: {alertname: '*'}}]\n"
     told = routing_of(loaded(text + "  canary_hours: 12\n  weekly_summary: null\n").notify)
-    channels = {channel["name"]: channel for channel in told["channels"]}
-    assert channels["hook"] == {
-        "name": "hook", "kind": "slack", "severities": ("warning", "info"), "digest": ("info",), "summaries": None,
-        "send_resolved": True,
-    }  # fmt: skip
-    assert (channels["sms"]["kind"], channels["outside"]["severities"]) == ("sms", ("none",))
-    assert told["maintenance"] == (
-        {"name": "sunday", "days": (6,), "start_s": 9_000.0, "duration_s": 7_200.0, "matchers": {"alertname": "*"}},
+    channels = {one.name: one for one in told.channels}
+    assert (channels["hook"].severities, channels["hook"].digest) == (("warning", "info"), ("info",))
+    assert (channels["sms"].kind, channels["sms"].summaries) == ("sms", False)
+    assert [one.name for one in told.receivers] == ["outside"]
+    (window,) = told.maintenance
+    assert (window.days, window.start_s, window.duration_s, window.matchers) == (
+        (6,),
+        9_000.0,
+        7_200.0,
+        {"alertname": "*"},
     )
-    assert (told["canary_s"], told["daily_at_s"], told["weekly_at_s"]) == (43_200.0, 28_800.0, None)
+    assert (told.canary_s, told.daily_at_s, told.weekly_at_s) == (43_200.0, 28_800.0, None)
     assert "secret" not in repr(told)
+    assert routing_of(loaded("").notify) == RoutingPolicy()
