@@ -4,6 +4,7 @@
     ├── BadEvent          a fact was malformed; carries every problem found
     ├── BadConfig         a configuration was refused; carries every problem found
     ├── SourceError       a reading failed; carries the reason and what it means for the poller
+    ├── DeliveryError     a notification was not accepted; carries whether and when to try again
     ├── StoreError        the store could not commit or read
     ├── CatalogError      the catalog contradicts itself
     └── TradingHalted     the gate refused an order; carries the reason, the state and the epoch
@@ -76,6 +77,22 @@ class SourceError(FleawatchError):
         self.reason = reason
         self.status_code = status_code
         self.retry_after = retry_after
+
+
+class DeliveryError(FleawatchError):
+    """A notification was not accepted. The message holds no address and no secret.
+
+    Attributes:
+        reason: bounded word for facts (`timeout`, `network`, `rate_limited`, `unauthorized`, a vendor's own name ...).
+        retry_after: seconds to wait before the next try, 0 when the channel did not say; None when trying again is useless.
+        status_code: the channel's status code, or None when no answer came.
+    """
+
+    def __init__(self, reason: str, message: str, *, retry_after: float | None, status_code: int | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.retry_after = retry_after
+        self.status_code = status_code
 
 
 class StoreError(FleawatchError):

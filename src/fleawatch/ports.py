@@ -1,4 +1,4 @@
-"""What the belt's surroundings promise: sources bring facts, sinks carry telemetry away, the store remembers.
+"""What the belt's surroundings promise: sources bring facts, sinks and notifiers carry outputs away, the store remembers.
 
 A port says what is promised about ordering, retries and threads. Twins of one port pass one contract suite.
 """
@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from fleawatch.events import AgentDeclared, AnyEvent, Event, LedgerEntry
-from fleawatch.flow.outputs import AnyOutput, Output
+from fleawatch.flow.outputs import AnyOutput, Delivery, Output
 from fleawatch.flow.state import AgentState
 
 
@@ -28,6 +28,16 @@ class Claimed(NamedTuple):
     id: int
     output: AnyOutput
     attempts: int
+
+
+class DeadLetter(NamedTuple):
+    """An output that nobody will act on any more. `failed_at` in unix seconds; `error` is what the last attempt said."""
+
+    id: int
+    output: AnyOutput
+    attempts: int
+    failed_at: float
+    error: str
 
 
 class Snapshot(NamedTuple):
@@ -131,8 +141,30 @@ class Store(Protocol):
         """
         ...
 
-    def claim(self, *, now: float, limit: int, lease_s: float) -> list[Claimed]:
-        """Take up to `limit` outputs that are due, oldest first; nobody else gets them for `lease_s` seconds."""
+    def claim(
+        self,
+        *,
+        now: float,
+        limit: int,
+        lease_s: float,
+        kinds: Sequence[str] | None = None,
+        channel: str | None = None,
+    ) -> list[Claimed]:
+        """Take up to `limit` outputs that are due, oldest first; nobody else gets them for `lease_s` seconds.
+
+        Of every kind, or only of those named (`notice`, `alertchange`, `delivery` ...), and with `channel` only
+        deliveries on it: a kind or a channel that is slow then holds up no other. A delivery is not due while an older
+        one of its channel and group is neither finished nor dead, so that the end of an incident cannot overtake its
+        beginning.
+        """
+        ...
+
+    def channels(self) -> list[str]:
+        """The channels that have deliveries which are neither finished nor dead, by name."""
+        ...
+
+    def dead(self, limit: int = 100) -> list[DeadLetter]:
+        """The outputs that are dead, those that died last first, at most `limit`."""
         ...
 
     def finish(self, output_id: int, *, now: float) -> None:
@@ -220,4 +252,45 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Flush what is buffered."""
+        ...
+
+
+class Receipt(NamedTuple):
+    """What a channel gave for a notification that it accepted.
+
+    Attributes:
+        id: the channel's own id of the message; empty when it gives none.
+        status_code: of its answer; None where there is no such thing.
+    """
+
+    id: str = ""
+    status_code: int | None = None
+
+
+class Notifier(Protocol):
+    """Sends notifications on one channel.
+
+    Order: the caller sends those of one group one after the other and of several groups at once; a notifier keeps no
+    queue. Retries: none of its own, a failure says whether and when to try again. Threads: `send` is called in one event
+    loop and must never block it; what blocks runs in a daemon thread of its own. Idempotency: the same delivery may come
+    again after a crash or a lost answer; where the channel knows a key (PagerDuty's `dedup_key`, the webhook's delivery
+    id, an e-mail's Message-ID) it is derived from the delivery, so that the receiver can tell; elsewhere people may see a
+    message twice. Secrets: no receipt, error, log line or `repr` of it holds one.
+
+    Attributes:
+        kind: what it sends by: `telegram`, `slack` ...
+    """
+
+    kind: str
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        """Send one notification and return what proves that the channel took it.
+
+        Raises:
+            DeliveryError: it was not accepted, or nobody knows whether it was.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections. May be called twice."""
         ...

@@ -3,10 +3,11 @@
 import pytest
 
 from fleawatch.store import MemoryStore, SqliteStore
+from fleawatch.testing.outputs_contract import OutputsContract
 from fleawatch.testing.store_contract import StoreContract
 
 
-class TestMemoryStore(StoreContract):
+class TestMemoryStore(StoreContract, OutputsContract):
     @pytest.fixture
     def store(self):
         store = MemoryStore()
@@ -14,7 +15,7 @@ class TestMemoryStore(StoreContract):
         store.close()
 
 
-class TestSqliteStore(StoreContract):
+class TestSqliteStore(StoreContract, OutputsContract):
     @pytest.fixture
     def store(self, tmp_path):
         store = SqliteStore(tmp_path / "fleawatch.db")

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from fleawatch.errors import StoreError
 from fleawatch.ports import Snapshot
 from fleawatch.store import MemoryStore, SqliteStore
+from fleawatch.testing.outputs_contract import delivery
 from fleawatch.testing.store_contract import amended, bet, declared, ledger_row, notice, retired
 
 AGENTS = st.sampled_from(["a-1", "b-1", "c-1"])
@@ -25,7 +26,17 @@ FACTS = st.one_of(
     st.builds(declared, AGENTS, strategy=st.sampled_from(["kelly", "flat"]), at=TIMES),
     st.builds(retired, AGENTS, at=TIMES),
 )
-OUTPUTS = st.lists(st.builds(notice, st.sampled_from(["k1", "k2", "k3", "k4", "k5"])), max_size=3)
+CHANNELS = st.sampled_from(["ops", "sms"])
+OUTPUTS = st.lists(
+    st.one_of(
+        st.builds(notice, st.sampled_from(["k1", "k2", "k3", "k4", "k5"])),
+        st.builds(
+            delivery, st.sampled_from(["d1", "d2", "d3", "d4"]), channel=CHANNELS, group=st.sampled_from(["g-1", "g-2"])
+        ),
+    ),
+    max_size=3,
+)
+OUTPUT_KINDS = st.none() | st.lists(st.sampled_from(["notice", "delivery"]), max_size=2)
 REFUSED = "refused"
 
 
@@ -62,9 +73,15 @@ class Twins(RuleBasedStateMachine):
     def save(self, seq, bodies, keep_at):
         self.both(lambda store: store.save(Snapshot(seq, bodies), keep_at=keep_at))
 
-    @rule(now=TIMES, limit=st.integers(-1, 3), lease_s=st.sampled_from([0.0, 5.0, 30.0]))
-    def claim(self, now, limit, lease_s):
-        claimed = self.both(lambda store: store.claim(now=now, limit=limit, lease_s=lease_s))
+    @rule(
+        now=TIMES,
+        limit=st.integers(-1, 3),
+        lease_s=st.sampled_from([0.0, 5.0, 30.0]),
+        kinds=OUTPUT_KINDS,
+        channel=st.none() | CHANNELS,
+    )
+    def claim(self, **asked):
+        claimed = self.both(lambda store: store.claim(**asked))
         self.output_ids.update(claim.id for claim in claimed)
 
     @rule(data=st.data(), now=TIMES)
@@ -104,6 +121,7 @@ class Twins(RuleBasedStateMachine):
     @invariant()
     def show_the_same(self):
         self.both(lambda store: (store.facts(), store.agents(), store.snapshot(), store.pending()))
+        self.both(lambda store: (store.channels(), store.dead()))
         self.both(lambda store: store.known([bet(number).fact_id for number in range(9)]))
         self.both(lambda store: (store.kept(), store.base()))
 

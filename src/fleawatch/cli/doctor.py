@@ -18,10 +18,11 @@ import click
 
 from fleawatch.cli.output import config_option, json_option, print_json, table
 from fleawatch.clock import SystemClock
-from fleawatch.errors import FleawatchError, SourceError
+from fleawatch.errors import BadConfig, FleawatchError, SourceError
 from fleawatch.events import HealthRead
 from fleawatch.ports import Source
 from fleawatch.service.build import keys_of, platform_of
+from fleawatch.service.channels import channel_of
 from fleawatch.service.config import Config
 from fleawatch.service.load import load
 from fleawatch.sources.build import Platform, sources_for
@@ -84,6 +85,7 @@ def doctor(ctx: click.Context, config_path: Path, *, as_json: bool) -> None:
 async def examine(config: Config) -> list[Finding]:
     """Try everything once; findings in a stable order."""
     findings = [await asyncio.to_thread(_port, config), await asyncio.to_thread(_store, config.store.path)]
+    findings += await asyncio.to_thread(_channels, config)
     platform = platform_of(config, SystemClock())
     try:
         limit = asyncio.Semaphore(_AT_ONCE)
@@ -150,6 +152,21 @@ async def _source(source: Source) -> Finding:
             remedy="look at the agent's log, or mend its health_url",
         )
     return Finding(what, ok=True, detail=f"read {len(facts)} facts")
+
+
+def _channels(config: Config) -> list[Finding]:
+    """Whether each channel could be used, as far as that shows without sending anything."""
+    findings = []
+    for name, channel in config.notify.channels.items():
+        what = f"channel {name}: {channel.kind}"
+        try:
+            channel_of(name, config.notify)
+        except BadConfig as error:
+            problem = error.problems[0]
+            findings.append(Finding(what, ok=False, detail=problem.what, remedy=problem.remedy))
+        else:
+            findings.append(Finding(what, ok=True, detail=f"is complete; fleawatch notify test --channel {name} sends"))
+    return findings
 
 
 def _unread(agent_id: str) -> Finding:

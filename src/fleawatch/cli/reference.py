@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any, Final, get_type_hints
 
@@ -60,10 +61,9 @@ def _type(field: FieldInfo) -> str:
     # Without what validates it: that is a function, whose text holds its place in memory.
     annotation: Any = get_type_hints(SimpleNamespace(__annotations__={"it": field.annotation}))["it"]
     text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    text = re.sub(r"fleawatch\.service\.\w+\.", "", text)
     for long, short in (
         ("typing.", ""),
-        ("fleawatch.service.config.", ""),
-        ("fleawatch.service.config_audit.", ""),
         ("decimal.", ""),
         ("pathlib._local.", ""),
         ("pathlib.", ""),

@@ -17,6 +17,7 @@ from fleawatch.cli.check import check
 from fleawatch.cli.demo import demo
 from fleawatch.cli.doctor import doctor
 from fleawatch.cli.evidence import evidence
+from fleawatch.cli.notify import notify
 from fleawatch.cli.render import render
 from fleawatch.cli.replay import replay
 from fleawatch.cli.report import report
@@ -57,6 +58,7 @@ COMMANDS = (
     demo,
     doctor,
     evidence,
+    notify,
     render,
     replay,
     report,

@@ -23,6 +23,7 @@ _EVENTS: Final[dict[str, tuple[str, Level]]] = {
     "unexplained_money": ("unexplained_money", "warning"),
     "source_failed": ("collector_error", "warning"),
     "source_recovered": ("collector_recovered", "info"),
+    "notification_failed": ("notification_failed", "critical"),
 }
 
 _UNTOLD: Final[tuple[str, Level]] = ("", "info")
@@ -52,6 +53,11 @@ def _notice(fleet: FleetState, event: Event, number: int, what: Happening) -> No
     name, level = event_of(fleet, what), _EVENTS.get(what.what, _UNTOLD)[1]
     if not name:
         return None
+    fields: dict[str, str | float | int | bool | None] = {"reason": what.reason}
+    if name == "notification_failed":
+        fields["channel"] = what.subject
+    else:
+        fields |= {"amount_usd": round(what.amount, 6), "subject": what.subject}
     return Notice(
         key=f"{event.fact_id}#{number}",
         agent_id=what.agent_id,
@@ -59,7 +65,7 @@ def _notice(fleet: FleetState, event: Event, number: int, what: Happening) -> No
         event=name,
         level=level,
         message=_message(name, what),
-        fields={"amount_usd": round(what.amount, 6), "subject": what.subject, "reason": what.reason},
+        fields=fields,
     )
 
 
@@ -82,5 +88,6 @@ def _message(name: str, what: Happening) -> str:
         "large_loss": "lost everything" if what.what == "total_loss" else f"lost {money} at once",
         "unexplained_money": f"{money} cannot be explained by the books",
         "collector_error": f"{what.subject} cannot be read: {what.reason}",
+        "notification_failed": f"channel {what.subject} gave a notification up: {what.reason}",
         "collector_recovered": f"{what.subject} is read again after: {what.reason}",
     }[name]

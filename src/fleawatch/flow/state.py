@@ -256,7 +256,8 @@ class Happening(msgspec.Struct, frozen=True):
     """Something that folding one fact brought to light and that `project` may tell people about.
 
     Attributes:
-        what: `trade`, `total_loss`, `unexplained_money`, `source_failed`, `source_recovered`, `escrow_ended`.
+        what: `trade`, `total_loss`, `unexplained_money`, `source_failed`, `source_recovered`, `escrow_ended`,
+            `notification_failed` ...
         amount: USD with a sign, 0 when it is no money.
     """
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from fleawatch.catalog.fleet import CATALOG
 from fleawatch.clock import Clock, SystemClock
 from fleawatch.ports import Sink
+from fleawatch.service.channels import channels_of
 from fleawatch.service.config import Config
-from fleawatch.service.load import secret
+from fleawatch.service.secrets import secret
 from fleawatch.service.service import Service
 from fleawatch.sinks.jsonlog import JsonLog
 from fleawatch.sinks.prometheus import Exposition
@@ -30,7 +31,7 @@ def build(
         sinks: where outputs go; JSON lines on standard output when None.
 
     Raises:
-        BadConfig: a key is not where the configuration says.
+        BadConfig: a key is not where the configuration says, or a channel cannot be used.
     """
     running = clock or SystemClock()
     return Service(
@@ -45,6 +46,7 @@ def build(
         agents=keys_of(config),
         exposition=Exposition(CATALOG, aliases=frozenset(config.listen.metric_aliases)),
         sinks=(JsonLog(sys.stdout),) if sinks is None else sinks,
+        channels=channels_of(config.notify),
     )
 
 

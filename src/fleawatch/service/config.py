@@ -14,11 +14,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from fleawatch.errors import Problem
 from fleawatch.service.config_audit import AuditSection
+from fleawatch.service.config_notify import Notify
 from fleawatch.service.config_rules import Alerts, LimitValues, Strategy
+from fleawatch.service.config_secret import Secret
 from fleawatch.units import AGENT_ID, looks_like_key
 
 ServiceName = Literal["casino", "trading", "wallet", "domains", "gateway"]
@@ -154,30 +156,6 @@ class Platform(_Section):
     bases: Bases = Field(default_factory=Bases, description="Base addresses of the services.")
 
 
-class Secret(_Section):
-    """Where a key is found. Exactly one of the two."""
-
-    file: Path | None = Field(
-        None, description="File that holds the key and nothing else; relative to the configuration file."
-    )
-    env: str | None = Field(None, description="Environment variable that holds the key.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _never_inline(cls, value: object) -> object:
-        if isinstance(value, str) or (
-            isinstance(value, dict) and any(looks_like_key(str(value.get(place))) for place in ("file", "env"))
-        ):
-            raise ValueError("was the key itself; put it into a file and write {file: PATH}, or {env: NAME}")
-        return value
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Secret:
-        if (self.file is None) == (self.env is None):
-            raise ValueError("names no place or two; write either file or env")
-        return self
-
-
 class Agent(_Section):
     """One agent of the fleet."""
 
@@ -250,6 +228,7 @@ class Config(_Section):
     strategies: dict[str, Strategy] = Field(
         default_factory=dict, description="What is particular to the agents of a strategy, by its name."
     )
+    notify: Notify = Field(default_factory=Notify, description="Who is told of alerts, and how.")
     agents: tuple[Agent, ...] = Field(min_length=1, description="The fleet.")
 
 

@@ -10,23 +10,31 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from fleawatch.errors import BadConfig, Problem
-from fleawatch.service.config import Config, Secret, ServiceName, disagreements
-from fleawatch.units import AGENT_ID, looks_like_key
+from fleawatch.service import secrets
+from fleawatch.service.config import Config, disagreements
+from fleawatch.service.config_notify import SECRETS
+from fleawatch.units import looks_like_key
 
 PREFIX: Final = "FLEAWATCH_"
 _SHOWN: Final = 60
 _HIDDEN: Final = "(hidden)"
 _WORD: Final = re.compile(r"[A-Za-z_-]{1,24}\Z")
 """What may be shown of a key's name where a secret could stand in its place: too short and plain to be one."""
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,24}\Z")
+"""The same for the name of a channel."""
+_SHOWN_OF_CHANNELS: Final = frozenset(
+    {"kind", "severities", "host", "port", "security", "method", "topic_id", "longest"}
+)
+"""Keys of a channel in whose place nobody writes a secret."""
 _CREDENTIALS: Final = re.compile(r"://[^/]*@|\?")
 """Parts of an address that can carry a password or a token."""
 _WANTED: Final = {
@@ -56,7 +64,7 @@ def load(
     """
     variables = os.environ if environment is None else environment
     document, problems = _document(path)
-    overlay, complaints = _from_environment(variables, _named_variables(document))
+    overlay, complaints = _from_environment(variables, secrets.named_variables(document))
     problems += complaints
     for key, value in {**overlay, **(overrides or {})}.items():
         _set(document, key.split("."), value)
@@ -66,23 +74,10 @@ def load(
     except ValidationError as error:
         problems += _complaints(error.errors(), document)
     problems += disagreements(document)
-    problems += _secret_problems(document, path.parent, variables)
+    problems += secrets.problems(document, path.parent, variables)
     if config is None or problems:
         raise BadConfig(f"{path} was refused", tuple(dict.fromkeys(problems)))
     return _absolute(config, path.parent)
-
-
-def secret(place: Secret, environment: Mapping[str, str] | None = None) -> str:
-    """The key that a configuration names. Its text must go nowhere but into an Authorization header.
-
-    Raises:
-        BadConfig: it is not there. What the configuration says is not repeated.
-    """
-    variables = os.environ if environment is None else environment
-    problem = _secret_problem("keys", place, Path(), variables)
-    if problem is not None:
-        raise BadConfig("a key was not found", (problem,))
-    return (place.file.read_text(encoding="utf-8") if place.file else variables[place.env or ""]).strip()
 
 
 class _Loader(yaml.SafeLoader):
@@ -129,7 +124,7 @@ def _document(path: Path) -> tuple[dict[str, Any], list[Problem]]:
     if not isinstance(loaded, dict):
         what = "a list" if isinstance(loaded, list) else "a single value"
         raise _refused(
-            path, Problem("", f"was {what}", "write sections: listen, store, audit, collect, platform, agents")
+            path, Problem("", f"was {what}", "write sections: listen, store, audit, collect, platform, notify, agents")
         )
     return loaded, loader.twice
 
@@ -143,29 +138,6 @@ def _grammar(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "not UTF-8 text"
     return re.sub(r"'[^'<]{3,}'|\"[^\"<]{3,}\"", _HIDDEN, getattr(error, "problem", None) or "a value cannot be read")
-
-
-def _agents(document: Mapping[str, Any]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    listed = document.get("agents")
-    for index, agent in enumerate(listed if isinstance(listed, list) else ()):
-        if isinstance(agent, Mapping):
-            yield index, agent
-
-
-def _places(agent: Mapping[str, Any]) -> Iterator[tuple[str, Secret]]:
-    """Service and place of each key of an agent as written, as far as they are sound by themselves."""
-    keys = agent.get("keys")
-    for service, raw in keys.items() if isinstance(keys, Mapping) else ():
-        if service in get_args(ServiceName):
-            try:
-                yield service, Secret.model_validate(raw)
-            except ValidationError:
-                continue
-
-
-def _named_variables(document: Mapping[str, Any]) -> set[str]:
-    """Variables that hold a key: no settings, whatever their names begin with."""
-    return {place.env for _, agent in _agents(document) for _, place in _places(agent) if place.env}
 
 
 def _from_environment(variables: Mapping[str, str], taken: set[str]) -> tuple[dict[str, Any], list[Problem]]:
@@ -259,7 +231,8 @@ def _where(place: Place) -> str:
         if isinstance(step, int):
             steps.append(f"[{step}]")
             continue
-        doubtful = place[0] == "agents" and depth > 0 and _WORD.match(step) is None
+        plain = _NAME if place[0] == "notify" else _WORD
+        doubtful = place[0] in ("agents", "notify") and depth > 0 and plain.match(step) is None
         steps.append("." + (_HIDDEN if doubtful or looks_like_key(step) else step[:_SHOWN]))
     return "".join(steps).lstrip(".")
 
@@ -277,6 +250,8 @@ def _shown(place: Place, value: object) -> str:
         return "a list"
     text = repr(value)
     secret_place = place[:1] == ("agents",) and (len(place) < 3 or place[2] == "keys")
+    if place[:2] == ("notify", "channels"):
+        secret_place = len(place) < 4 or place[3] not in _SHOWN_OF_CHANNELS
     if secret_place or looks_like_key(text) or _CREDENTIALS.search(text):
         return _HIDDEN
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
@@ -321,39 +296,6 @@ def _description(place: Place) -> str:
     return (field.description or "") if field else ""
 
 
-def _secret_problems(document: Mapping[str, Any], base: Path, variables: Mapping[str, str]) -> list[Problem]:
-    found = []
-    for index, agent in _agents(document):
-        name = agent.get("id")
-        sound = isinstance(name, str) and AGENT_ID.fullmatch(name) is not None and not looks_like_key(name)
-        where = f"agents.{name}" if sound else f"agents[{index}]"
-        for service, place in _places(agent):
-            problem = _secret_problem(f"{where}.keys.{service}", place, base, variables)
-            if problem is not None:
-                found.append(problem)
-    return found
-
-
-def _secret_problem(where: str, place: Secret, base: Path, variables: Mapping[str, str]) -> Problem | None:
-    """Why a key is not there. The place is not repeated: it may be the key itself, written in the wrong spot."""
-    if place.env is not None:
-        if variables.get(place.env, "").strip():
-            return None
-        return Problem(f"{where}.env", "names a variable that is not set", "set it for this process")
-    try:
-        text = (base / (place.file or Path())).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not text"
-        return Problem(
-            f"{where}.file",
-            f"names a file that could not be read: {reason}",
-            "write the key into that file, readable by this user only",
-        )
-    if len(text.split()) != 1:
-        return Problem(f"{where}.file", "names a file that does not hold one key", "put the key alone into that file")
-    return None
-
-
 def _absolute(config: Config, base: Path) -> Config:
     base = base.resolve()
     agents = tuple(
@@ -367,8 +309,19 @@ def _absolute(config: Config, base: Path) -> Config:
         )
         for agent in config.agents
     )
+    channels = {
+        name: channel.model_copy(
+            update={
+                key: place.model_copy(update={"file": base / place.file})
+                for key in SECRETS
+                if (place := getattr(channel, key)) is not None and place.file is not None
+            }
+        )
+        for name, channel in config.notify.channels.items()
+    }
+    notify = config.notify.model_copy(update={"channels": channels})
     store = config.store.model_copy(update={"path": base / config.store.path})
     audit = config.audit.model_copy(
         update={name: base / place for name, place in config.audit if isinstance(place, Path)}
     )
-    return config.model_copy(update={"agents": agents, "store": store, "audit": audit})
+    return config.model_copy(update={"agents": agents, "store": store, "notify": notify, "audit": audit})

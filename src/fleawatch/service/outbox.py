@@ -24,6 +24,8 @@ BATCH: Final = 100
 LEASE_S: Final = 60.0
 ATTEMPTS: Final = 5
 PAUSE_S: Final = 0.5
+KINDS: Final = ("notice", "alertchange")
+"""What goes to the sinks. Deliveries have a courier of their own: a channel that hangs must not hold up the log."""
 SINK_S: Final = 10.0
 """Real seconds that a sink may take for one output."""
 
@@ -49,7 +51,9 @@ class Outbox:
     async def carry(self) -> int:
         """Carry what is due once; how many outputs were claimed."""
         store, clock = self._monitor.store, self._monitor.clock
-        claimed = await self._monitor.in_store(lambda: store.claim(now=clock.now(), limit=BATCH, lease_s=LEASE_S))
+        claimed = await self._monitor.in_store(
+            lambda: store.claim(now=clock.now(), limit=BATCH, lease_s=LEASE_S, kinds=KINDS)
+        )
         for one in claimed:
             await self._act(one)
         return len(claimed)

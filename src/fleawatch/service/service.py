@@ -10,14 +10,15 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from fleawatch.clock import Clock
 from fleawatch.errors import Problem, StoreError
 from fleawatch.flow.state import FleetState
-from fleawatch.ports import Sink, Store
+from fleawatch.ports import Notifier, Sink, Store
 from fleawatch.service.config import Config
+from fleawatch.service.courier import Courier, Patience
 from fleawatch.service.fleet import config_facts, declarations
 from fleawatch.service.monitor import Monitor
 from fleawatch.service.outbox import Outbox
@@ -60,7 +61,7 @@ class Service:
         replayed: facts folded after the snapshot when it started.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root names every part once
         self,
         config: Config,
         clock: Clock,
@@ -70,6 +71,7 @@ class Service:
         agents: Sequence[AgentKeys],
         exposition: Exposition,
         sinks: Sequence[Sink] = (),
+        channels: Mapping[str, Notifier] | None = None,
     ) -> None:
         self.config = config
         self.clock = clock
@@ -83,6 +85,8 @@ class Service:
         self._platform: Platform | None = None
         self._poller: Poller | None = None
         self._sinks = tuple(sinks)
+        self._channels = dict(channels or {})
+        self._courier: Courier | None = None
         self._loops: list[asyncio.Task[None]] = []
 
     @property
@@ -124,6 +128,10 @@ class Service:
         self._loop("snapshot", self._every(self.config.store.snapshot_s, self.monitor.save))
         self._loop("retention", self._every(RETENTION_EVERY_S, self._forget_old, at_once=True))
         self._loop("outbox", Outbox(self.monitor, self._sinks).run())
+        notify = self.config.notify
+        patience = Patience(retries=notify.retries, give_up_after_s=notify.give_up_after_s)
+        self._courier = Courier(self.monitor, self._channels, patience)
+        self._loop("courier", self._courier.run())
         self._loop("watchdog", self.watchdog.run())
 
     async def stop(self) -> None:
@@ -135,6 +143,9 @@ class Service:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         self._loops.clear()
+        if self._courier is not None:
+            courier, self._courier = self._courier, None
+            await courier.close()
         if self._poller is not None:
             self._poller = None
             with contextlib.suppress(StoreError):

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import secrets
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from fleawatch.errors import StoreError
 from fleawatch.events import AgentDeclared, AgentRetired, Amended, AnyEvent, Event, LedgerEntry
-from fleawatch.flow.outputs import AnyOutput, Output
-from fleawatch.ports import AuditEntry, Claimed, Kept, Snapshot, StoredFact
+from fleawatch.flow.outputs import AnyOutput, Delivery, Output
+from fleawatch.ports import AuditEntry, Claimed, DeadLetter, Kept, Snapshot, StoredFact
 from fleawatch.store.audit.chain import extend, root
 from fleawatch.store.audit.declared import Draft, of_facts, of_outputs
 from fleawatch.store.audit.log import opened
@@ -181,9 +181,23 @@ class MemoryStore:
         _, snapshot = self._kept[first.seq]
         return Snapshot(snapshot.seq, dict(snapshot.bodies))
 
-    def claim(self, *, now: float, limit: int, lease_s: float) -> list[Claimed]:
+    def claim(
+        self,
+        *,
+        now: float,
+        limit: int,
+        lease_s: float,
+        kinds: Sequence[str] | None = None,
+        channel: str | None = None,
+    ) -> list[Claimed]:
         self._check_open()
-        due = ((output_id, row) for output_id, row in self._open.items() if row.due_at is None or row.due_at <= now)
+        due = (
+            (output_id, row)
+            for output_id, row in self._heads()
+            if (row.due_at is None or row.due_at <= now)
+            and (kinds is None or row.output.__struct_config__.tag in kinds)
+            and (channel is None or (isinstance(row.output, Delivery) and row.output.channel == channel))
+        )
         claimed = []
         for output_id, row in list(islice(due, max(0, limit))):
             row.due_at = now + lease_s
@@ -209,6 +223,19 @@ class MemoryStore:
     def pending(self) -> int:
         self._check_open()
         return len(self._open)
+
+    def channels(self) -> list[str]:
+        self._check_open()
+        return sorted({row.output.channel for row in self._open.values() if isinstance(row.output, Delivery)})
+
+    def dead(self, limit: int = 100) -> list[DeadLetter]:
+        self._check_open()
+        dead = [
+            DeadLetter(output_id, row.output, row.attempts, row.failed_at, row.error or "")
+            for output_id, row in self._outputs.items()
+            if row.failed_at is not None
+        ]
+        return sorted(dead, key=lambda letter: (letter.failed_at, letter.id), reverse=True)[: max(0, limit)]
 
     def prune(self, *, before: float, kinds: Sequence[str]) -> int:
         self._check_open()
@@ -236,6 +263,17 @@ class MemoryStore:
 
     def close(self) -> None:
         self._closed = True
+
+    def _heads(self) -> Iterator[tuple[int, _Row]]:
+        """What is open, oldest first, without deliveries that have an older open one of their channel and group."""
+        lanes: set[tuple[str, str]] = set()
+        for output_id, row in self._open.items():
+            if isinstance(row.output, Delivery):
+                lane = (row.output.channel, row.output.group)
+                if lane in lanes:
+                    continue
+                lanes.add(lane)
+            yield output_id, row
 
     def _output(self, output_id: int) -> _Row:
         self._check_open()

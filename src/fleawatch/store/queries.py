@@ -23,14 +23,30 @@ AGENTS: Final = "SELECT agent_id, body FROM agents WHERE retired_at IS NULL ORDE
 
 META: Final = "SELECT value FROM meta WHERE name = ?"
 
-CLAIM: Final = """
+_CLAIM: Final = """
 UPDATE outputs SET claimed_until = :until, attempts = attempts + 1
 WHERE id IN (
-    SELECT id FROM outputs
+    SELECT id FROM outputs AS due
     WHERE finished_at IS NULL AND failed_at IS NULL AND (claimed_until IS NULL OR claimed_until <= :now)
+        {chosen}
+        AND (channel IS NULL OR NOT EXISTS (
+            SELECT 1 FROM outputs AS older
+            WHERE older.channel = due.channel AND older.lane = due.lane AND older.id < due.id
+                AND older.finished_at IS NULL AND older.failed_at IS NULL
+        ))
     ORDER BY id LIMIT :limit
 )
 RETURNING id, body, attempts
+"""
+
+CHANNELS: Final = """
+SELECT DISTINCT channel FROM outputs
+WHERE channel IS NOT NULL AND finished_at IS NULL AND failed_at IS NULL ORDER BY channel
+"""
+
+DEAD: Final = """
+SELECT id, body, attempts, failed_at, coalesce(error, '') FROM outputs WHERE failed_at IS NOT NULL
+ORDER BY failed_at DESC, id DESC LIMIT :limit
 """
 
 FINISH: Final = "UPDATE outputs SET finished_at = coalesce(finished_at, :now), failed_at = NULL WHERE id = :id"
@@ -74,6 +90,17 @@ class Page(NamedTuple):
     agent_id: str | None
     kinds: Sequence[str] | None
     newest_first: bool
+
+
+@lru_cache(maxsize=16)
+def claim_sql(*, kinds: int | None, channel: bool) -> str:
+    """The claim of outputs: of every kind or of so many (`:kind0`, `:kind1` ...), on every channel or on `:channel`."""
+    chosen = ""
+    if kinds is not None:
+        chosen += f"AND kind IN ({', '.join(f':kind{number}' for number in range(kinds))}) "
+    if channel:
+        chosen += "AND channel = :channel"
+    return _CLAIM.format(chosen=chosen)
 
 
 @lru_cache(maxsize=8)

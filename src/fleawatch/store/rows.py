@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from fleawatch.events import AgentDeclared, AgentRetired, Amended, LedgerEntry, encode
-from fleawatch.flow.outputs import AnyOutput
+from fleawatch.flow.outputs import AnyOutput, Delivery
 from fleawatch.store.audit.declared import is_audited
 from fleawatch.store.batch import Ready, recorded_twice, seen_at
 
@@ -33,8 +33,8 @@ _RETIRE: Final = "UPDATE agents SET retired_at = ?, seq = ? WHERE agent_id = ?"
 
 # Not ON CONFLICT DO NOTHING, which would use up an id for every output that is left out.
 _OUTPUT: Final = """
-INSERT INTO outputs (key, agent_id, at, kind, body, seq, created_at)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE NOT EXISTS (SELECT 1 FROM outputs WHERE key = ?1)
+INSERT INTO outputs (key, agent_id, at, kind, body, seq, created_at, channel, lane)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE NOT EXISTS (SELECT 1 FROM outputs WHERE key = ?1)
 """
 
 
@@ -112,10 +112,16 @@ def write_outputs(
     connection: sqlite3.Connection, outputs: Sequence[tuple[AnyOutput, str]], batch: Sequence[Ready], seq: int
 ) -> None:
     """Record the outputs whose keys are new, as caused by the facts of the batch, the last of which is number `seq`."""
-    connection.executemany(
-        _OUTPUT,
-        [
-            (output.key, output.agent_id, output.at, output.__struct_config__.tag, body, seq, seen_at(batch, output))
-            for output, body in outputs
-        ],
-    )
+    rows = [
+        (
+            output.key, output.agent_id, output.at, output.__struct_config__.tag, body, seq, seen_at(batch, output),
+            *_lane(output),
+        )
+        for output, body in outputs
+    ]  # fmt: skip
+    connection.executemany(_OUTPUT, rows)
+
+
+def _lane(output: AnyOutput) -> tuple[str | None, str | None]:
+    """The channel of a delivery and the group in which it keeps its turn."""
+    return (output.channel, output.group) if isinstance(output, Delivery) else (None, None)

@@ -18,7 +18,7 @@ import msgspec
 from fleawatch.errors import BadEvent, StoreError
 from fleawatch.events import AgentDeclared, AnyEvent, Event, LedgerEntry, decode
 from fleawatch.flow.outputs import AnyOutput, Output, decode_output
-from fleawatch.ports import AuditEntry, Claimed, Kept, Snapshot, StoredFact
+from fleawatch.ports import AuditEntry, Claimed, DeadLetter, Kept, Snapshot, StoredFact
 from fleawatch.store import queries, snapshots
 from fleawatch.store.audit.files import AuditFiles, beside
 from fleawatch.store.audit.log import AuditLog
@@ -151,10 +151,23 @@ class SqliteStore:
                     "Remedy: restore a backup."
                 ) from error
 
-    def claim(self, *, now: float, limit: int, lease_s: float) -> list[Claimed]:
-        parameters = {"now": now, "until": now + lease_s, "limit": max(0, limit)}
+    def claim(
+        self,
+        *,
+        now: float,
+        limit: int,
+        lease_s: float,
+        kinds: Sequence[str] | None = None,
+        channel: str | None = None,
+    ) -> list[Claimed]:
+        named = None if kinds is None else sorted(set(kinds))
+        sql = queries.claim_sql(kinds=None if named is None else len(named), channel=channel is not None)
+        parameters = {
+            "now": now, "until": now + lease_s, "limit": max(0, limit), "channel": channel,
+            **{f"kind{number}": kind for number, kind in enumerate(named or ())},
+        }  # fmt: skip
         with self._writing("claim outputs", "owner", "worker") as connection:
-            rows = connection.execute(queries.CLAIM, parameters).fetchall()
+            rows = connection.execute(sql, parameters).fetchall()
         self._attempts.update((output_id, attempts) for output_id, _, attempts in rows)
         return [
             Claimed(output_id, self._output(body, output_id), attempts) for output_id, body, attempts in sorted(rows)
@@ -193,6 +206,15 @@ class SqliteStore:
         with self._database.reading("count outputs") as connection:
             (count,) = connection.execute(queries.PENDING).fetchone()
         return int(count)
+
+    def channels(self) -> list[str]:
+        with self._database.reading("look for deliveries") as connection:
+            return [channel for (channel,) in connection.execute(queries.CHANNELS)]
+
+    def dead(self, limit: int = 100) -> list[DeadLetter]:
+        with self._database.reading("read dead outputs") as connection:
+            rows = connection.execute(queries.DEAD, {"limit": max(0, limit)}).fetchall()
+        return [DeadLetter(row[0], self._output(row[1], row[0]), *row[2:]) for row in rows]
 
     def prune(self, *, before: float, kinds: Sequence[str]) -> int:
         with self._database.reading("read the numbers of the snapshots") as connection:

@@ -369,6 +369,8 @@ class StoreContract:
             lambda: store.finish(1, now=1.0),
             lambda: store.fail(1, now=1.0, error="x", retry_at=None),
             store.pending,
+            store.channels,
+            store.dead,
             lambda: store.prune(before=1.0, kinds=[]),
         )
         for call in calls:

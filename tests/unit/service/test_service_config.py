@@ -6,8 +6,9 @@ import pytest
 
 from fleawatch.cli.simulator import write_config
 from fleawatch.errors import BadConfig
-from fleawatch.service.config import Secret
-from fleawatch.service.load import load, secret
+from fleawatch.service.config_secret import Secret
+from fleawatch.service.load import load
+from fleawatch.service.secrets import secret
 
 KEY = "sk_live_0123456789abcdef"
 

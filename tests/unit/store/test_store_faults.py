@@ -90,7 +90,7 @@ def test_a_damaged_file_closes_the_store(path):
     store.commit([bet(number) for number in range(3_000)], [])
     store.close()
     content = bytearray(path.read_bytes())
-    content[24 * 4096 :] = b"\xa5" * (len(content) - 24 * 4096)
+    content[40 * 4096 :] = b"\xa5" * (len(content) - 40 * 4096)
     path.write_bytes(content)
     store = SqliteStore(path)
     with pytest.raises(StoreError, match=r"fleawatch\.db: could not read facts.*malformed.*Remedy: stop the service"):

@@ -16,6 +16,7 @@ RELEASED = [
     (3, "0003_outputs.sql", "d78e3bf2427b87161a8457e0c5cbcb5a8d47c63627aa95e8e4b049ec7ac437ba"),
     (4, "0004_kept_snapshots.sql", "20c21f297ab17de5b4bf079995147cf6e53b9240d113c48ebed18f96663e71f8"),
     (5, "0005_audit.sql", "9897ff510873ab540de491a0340b8d9837bca10750602b6f23df70cb52b8adef"),
+    (6, "0006_deliveries.sql", "bc67be521c44c0a7c5b9aceb12f65d754c57dd4fbfd203faddd4477ec5442d62"),
 ]
 
 

@@ -36,6 +36,10 @@ CALLS = {
     "kept": lambda store: store.kept(),
     "base": lambda store: store.base(),
     "claim": lambda store: store.claim(now=1.0, limit=3, lease_s=1.0),
+    "claim of a kind": lambda store: store.claim(now=1.0, limit=3, lease_s=1.0, kinds=["notice"]),
+    "claim of a channel": lambda store: store.claim(now=1.0, limit=3, lease_s=1.0, channel="ops"),
+    "channels": lambda store: store.channels(),
+    "dead": lambda store: store.dead(),
     "pending": lambda store: store.pending(),
     "prune": lambda store: store.prune(before=10.0, kinds=["bet_settled", "ledger_entry"]),
 }

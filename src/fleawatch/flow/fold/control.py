@@ -20,7 +20,7 @@ from fleawatch.events import (
     Resumed,
     RulesDeclared,
 )
-from fleawatch.flow.state import AgentState, FleetState, Halt
+from fleawatch.flow.state import AgentState, FleetState, Halt, Happening
 from fleawatch.flow.words import word
 
 
@@ -82,8 +82,17 @@ def resumed(fleet: FleetState, event: Resumed) -> None:
 
 
 def delivered(fleet: FleetState, event: Delivered) -> None:
-    """A notification was delivered, or not."""
+    """A notification was delivered, or not. One that nobody tries again is news."""
     fleet.tallies.add("pf_alert_notifications_total", (word(fleet, CHANNEL, event.channel), event.status))
+    if event.status == "failed":
+        what = Happening(
+            what="notification_failed",
+            agent_id=event.agent_id,
+            at=event.at,
+            subject=event.channel,
+            reason=event.reason,
+        )
+        fleet.happened.append(what)
 
 
 def rules(fleet: FleetState, event: RulesDeclared) -> None:
