@@ -104,3 +104,17 @@ def test_a_base_install_says_what_to_install():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "pip install 'fleawatch[server]'" in done.stderr
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_nothing_waits_with_wait_for(path):
+    """`asyncio.wait_for` of Python 3.11 can swallow a cancellation, and then a loop never ends: `asyncio.timeout` does not."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = [
+        node.func for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    ]
+    assert not [
+        call
+        for call in calls
+        if call.attr == "wait_for" and isinstance(call.value, ast.Name) and call.value.id == "asyncio"
+    ]

@@ -182,7 +182,8 @@ class Courier:
     async def _sent(self, delivery: Delivery) -> Receipt:
         """Send; whatever goes wrong is a `DeliveryError`."""
         try:
-            return await asyncio.wait_for(self._channels[delivery.channel].send(delivery), SEND_S)
+            async with asyncio.timeout(SEND_S):
+                return await self._channels[delivery.channel].send(delivery)
         except DeliveryError:
             raise
         except TimeoutError:

@@ -253,7 +253,8 @@ class Monitor:
                 if self._ending.is_set():
                     raise
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._ending.wait(), delay)
+                    async with asyncio.timeout(delay):
+                        await self._ending.wait()
                 delay = min(delay * 2, RETRY_MOST_S)
                 continue
             self.store_error = ""

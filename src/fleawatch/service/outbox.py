@@ -110,7 +110,9 @@ class _Hand:
 
         threading.Thread(target=emit, name="fleawatch-sink", daemon=True).start()
         try:
-            await asyncio.wait_for(done, SINK_S)
+            # Not wait_for(): on Python 3.11 it swallows a cancellation that comes with the answer, and the loop never ends.
+            async with asyncio.timeout(SINK_S):
+                await done
         except TimeoutError:
             if not self._busy.is_set():
                 raise
