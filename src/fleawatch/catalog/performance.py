@@ -161,7 +161,7 @@ BASELINE_STDDEV = gauge(
     (AGENT_ID,),
     "Deviation of the returns it is held against.",
     _RETURNS,
-    doc="From the median absolute deviation, scaled to the standard deviation of a normal sample. Where most returns are equal, from a "
+    doc="From the median absolute deviation, scaled to the standard deviation of a normal sample. Where many returns are equal, from a "
     "higher quantile of the absolute deviations; never below one basis point.",
 )
 REGIME_SCORE = gauge(

@@ -24,7 +24,11 @@ KEPT: Final = 168
 FLOOR: Final = 1e-4
 """The least deviation: one basis point. An agent that never moved would else stand out with its first cent."""
 
-_QUANTILES: Final = ((0.5, 0.6744897501960817), (0.75, 1.1503493803760079), (0.9, 1.6448536269514722))
+IDLE: Final = 0.25
+"""Share of returns that are the middle itself from which an agent counts as one that is idle now and then."""
+
+_MIDDLE: Final = (0.5, 0.6744897501960817)
+_QUANTILES: Final = (_MIDDLE, (0.75, 1.1503493803760079), (0.9, 1.6448536269514722))
 """Share of the absolute deviations, and what that quantile is for a standard normal sample."""
 
 
@@ -46,20 +50,18 @@ class Judged(NamedTuple):
 def baseline(returns: Sequence[float]) -> Baseline | None:
     """The baseline that `returns` make. None below `LEAST`.
 
-    The deviation is 1.4826 times the median absolute deviation. Where half of the returns and more are equal, as those
-    of an agent that is idle most hours, that is 0 and the 75 % quantile takes its place, then the 90 % quantile, each
-    scaled likewise; never less than `FLOOR`. So up to one return in ten may be wild without being taken for usual.
+    The deviation is 1.4826 times the median absolute deviation, never less than `FLOOR`. That says nothing of an agent
+    that is idle in many hours: where a quarter of the returns and more are equal, the largest of it and the 75 and 90 %
+    quantiles is taken, each scaled likewise. Even then one return in ten may be wild without being taken for usual.
     """
     if len(returns) < LEAST:
         return None
     ordered = sorted(returns)
     center = _quantile(ordered, 0.5)
     distances = sorted(abs(value - center) for value in ordered)
-    for share, normal in _QUANTILES:
-        deviation = _quantile(distances, share) / normal
-        if deviation > 0.0:
-            return Baseline(center, max(deviation, FLOOR))
-    return Baseline(center, FLOOR)
+    still = sum(distance == 0.0 for distance in distances)
+    quantiles = _QUANTILES if still >= IDLE * len(ordered) else (_MIDDLE,)
+    return Baseline(center, max(FLOOR, *(_quantile(distances, share) / normal for share, normal in quantiles)))
 
 
 def zscore(value: float, against: Baseline) -> float:

@@ -211,7 +211,7 @@ class Agent(_Section):
     recipients: tuple[str, ...] | None = Field(
         None,
         max_length=1_000,
-        description="Platform ids and addresses that the agent may send money to; [] allows none. Without it no recipient is judged. "
+        description="Platform ids and addresses, in quotes, that the agent may send money to; [] allows none. Without it no recipient is judged. "
         "Money sent to anybody else freezes its payments.",
     )
 

@@ -166,7 +166,16 @@ def _referral(fleet: FleetState, agent: AgentState, row: LedgerEntry, amount: fl
     service = "escrow" if row.entry == "escrow_referral" else row.service
     level = str(min(row.level or 1, _LEVELS))
     agent.tallies.add("pf_referral_income_usdc_total", (service, level), max(0.0, amount))
-    fleet.happened.append(Happening(what="referral", agent_id=agent.agent_id, at=at, amount=amount, subject=service))
+    fleet.happened.append(
+        Happening(
+            what="referral",
+            agent_id=agent.agent_id,
+            at=at,
+            amount=amount,
+            subject=service,
+            fields={"pf_service": service},
+        )
+    )
 
 
 def _plain(_: FleetState, agent: AgentState, row: LedgerEntry, amount: float, __: float) -> None:

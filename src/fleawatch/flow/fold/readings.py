@@ -166,7 +166,9 @@ def _status(agent: AgentState, collector: str) -> SourceStatus:
 
 
 def _source(what: str, agent: AgentState, at: float, collector: str, reason: str) -> Happening:
-    return Happening(what=what, agent_id=agent.agent_id, at=at, subject=collector, reason=reason)
+    return Happening(
+        what=what, agent_id=agent.agent_id, at=at, subject=collector, reason=reason, fields={"collector": collector}
+    )
 
 
 HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {SourceRead: read, SourceUnavailable: unavailable}

@@ -196,8 +196,11 @@ def deposited(fleet: FleetState, agent: AgentState, event: DepositCredited, at: 
         _tell(fleet, agent, at, "deposit", amount)
 
 
-def _tell(fleet: FleetState, agent: AgentState, at: float, what: str, amount: float, subject: str = "") -> None:
-    fleet.happened.append(Happening(what=what, agent_id=agent.agent_id, at=at, amount=amount, subject=subject))
+def _tell(fleet: FleetState, agent: AgentState, at: float, what: str, amount: float, service: str = "") -> None:
+    fields: dict[str, str | float] = {"pf_service": service} if service else {"flow": what}
+    fleet.happened.append(
+        Happening(what=what, agent_id=agent.agent_id, at=at, amount=amount, subject=service, fields=fields)
+    )
 
 
 def withdrawn(fleet: FleetState, agent: AgentState, event: WithdrawalChanged, at: float) -> None:
