@@ -18,7 +18,7 @@ from fleawatch.events import (
     StrategySwitched,
     WithdrawalChanged,
 )
-from fleawatch.flow.project import log_event
+from fleawatch.flow.project import event_of, labels_of, value_of
 from fleawatch.flow.snapshot import freeze
 from fleawatch.testing.belt import Belt
 
@@ -38,7 +38,7 @@ def _belt():
 
 
 def told(belt, event):
-    """Notices of one event, and that the alert stage saw the same."""
+    """Notices of one event."""
     return [notice for notice in belt.outputs if notice.event == event]
 
 
@@ -67,6 +67,17 @@ EVENTS = {
 }
 
 
+VALUES = {
+    "large_win": 20.0, "large_loss": 10.0, "wallet_top_up": 5.0, "referral_income": 5.0, "escrow_settled": 10.0,
+    "slow_span": 3.0, "unlisted_recipient": 10.0,
+}  # fmt: skip
+"""What the text of an alert about it shows: USD, or seconds."""
+LABELS = {
+    "slow_span": (("span_name", "pf.trade.execute"),),
+    "strategy_switch": (("after", "y"), ("before", "x")),
+}
+
+
 def test_every_event_that_an_alert_waits_for_is_here():
     """But an overdue halt, which no fact tells: it is found by whoever halts."""
     waited = {
@@ -83,7 +94,7 @@ def test_it_happens_to_an_agent_with_what_its_text_needs(belt, event):
 
     def watched(*facts):
         last = fold(*facts)
-        seen.extend(one for one in belt.fleet.happened if log_event(one) == event)
+        seen.extend(one for one in belt.fleet.happened if event_of(belt.fleet, one) == event)
         return last
 
     belt.fold = watched
@@ -91,7 +102,8 @@ def test_it_happens_to_an_agent_with_what_its_text_needs(belt, event):
     (happened,) = seen
     (notice,) = [one for one in belt.outputs[before:] if one.event == event]
     assert happened.agent_id == notice.agent_id == "a-1"
-    assert happened.amount or happened.duration_s or happened.fields
+    assert value_of(happened) == VALUES.get(event)
+    assert labels_of(event, happened) == LABELS.get(event, ())
     declared = {*CATALOG.log_events[event].fields, "amount_usd", "subject", "reason"}
     assert notice.fields.keys() <= declared
     assert notice.level in CATALOG.log_events[event].levels

@@ -112,7 +112,7 @@ def switched(fleet: FleetState, agent: AgentState, event: StrategySwitched, _: f
             at=event.at,
             subject=event.after,
             reason=event.reason,
-            fields={"before": event.before, "after": event.after},
+            fields={"before": word(agent, STRATEGY, event.before), "after": word(agent, STRATEGY, event.after)},
         )
     )
 
