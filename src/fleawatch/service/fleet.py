@@ -94,12 +94,15 @@ def _declared(agent: Agent, collectors: tuple[str, ...], now: float) -> AgentDec
         capital_usd=agent.capital_usd,
         collectors=collectors,
         trades="trading" in agent.keys,
+        recipients=agent.recipients,
     )
 
 
 def _properties(fact: AgentDeclared) -> tuple[object, ...]:
     capital = None if fact.capital_usd is None else float(fact.capital_usd)
-    return (fact.strategy, fact.environment, fact.version, fact.collectors, fact.trades, capital)
+    return (
+        fact.strategy, fact.environment, fact.version, fact.collectors, fact.trades, fact.recipients, capital,
+    )  # fmt: skip
 
 
 def _known_properties(known: AgentState) -> tuple[object, ...]:
@@ -111,5 +114,6 @@ def _known_properties(known: AgentState) -> tuple[object, ...]:
         profile.version,
         profile.collectors,
         profile.trades,
+        profile.recipients,
         capital,
     )
