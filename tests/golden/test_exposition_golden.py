@@ -53,6 +53,20 @@ pf_agent_info{agent_id="a-1",strategy="kelly",environment="",version="2.0"} 1
 # HELP pf_agent_last_action_timestamp_seconds Unix time at which the agent last did something.
 # TYPE pf_agent_last_action_timestamp_seconds gauge
 pf_agent_last_action_timestamp_seconds{agent_id="a-1"} 1700006400.0
+# HELP pf_anomalies_total Returns and results that stand out.
+# TYPE pf_anomalies_total counter
+pf_anomalies_total{agent_id="a-1",detector="robust_z",direction="loss"} 0.0
+pf_anomalies_total{agent_id="a-1",detector="robust_z",direction="gain"} 0.0
+pf_anomalies_total{agent_id="a-1",detector="robust_z",direction="none"} 0.0
+pf_anomalies_total{agent_id="a-1",detector="absolute_loss",direction="loss"} 0.0
+pf_anomalies_total{agent_id="a-1",detector="absolute_loss",direction="gain"} 0.0
+pf_anomalies_total{agent_id="a-1",detector="absolute_loss",direction="none"} 0.0
+pf_anomalies_total{agent_id="a-1",detector="mean_shift",direction="loss"} 0.0
+pf_anomalies_total{agent_id="a-1",detector="mean_shift",direction="gain"} 0.0
+pf_anomalies_total{agent_id="a-1",detector="mean_shift",direction="none"} 0.0
+pf_anomalies_total{agent_id="a-1",detector="variance_shift",direction="loss"} 0.0
+pf_anomalies_total{agent_id="a-1",detector="variance_shift",direction="gain"} 0.0
+pf_anomalies_total{agent_id="a-1",detector="variance_shift",direction="none"} 0.0
 # HELP pf_collector_duration_seconds Time one reading took.
 # TYPE pf_collector_duration_seconds histogram
 pf_collector_duration_seconds_bucket{collector="casino",le="0.002"} 0
@@ -217,6 +231,12 @@ pf_fleet_conservation_residual_usdc 0.0
 # TYPE pf_key_accepted gauge
 pf_key_accepted{agent_id="a-1",pf_service="casino"} 1
 pf_key_accepted{agent_id="a-1",pf_service="escrow"} 1
+# HELP pf_order_repeats Most orders within one of the last few minutes that ask for the same thing.
+# TYPE pf_order_repeats gauge
+pf_order_repeats{agent_id="a-1"} 0.0
+# HELP pf_orders_busiest_minute Orders and bets in the busiest minute of the last few.
+# TYPE pf_orders_busiest_minute gauge
+pf_orders_busiest_minute{agent_id="a-1"} 1.0
 # HELP pf_pnl_since_timestamp_seconds Unix time from which on profit and loss are known.
 # TYPE pf_pnl_since_timestamp_seconds gauge
 pf_pnl_since_timestamp_seconds{agent_id="a-1",pf_service="casino"} 1700006400.0
@@ -262,6 +282,11 @@ pf_returns_in_window{agent_id="a-1",window="24h"} 0
 pf_returns_in_window{agent_id="a-1",window="7d"} 0
 pf_returns_in_window{agent_id="a-1",window="30d"} 0
 pf_returns_in_window{agent_id="a-1",window="all_time"} 0
+# HELP pf_returns_rejected_total Returns that were refused.
+# TYPE pf_returns_rejected_total counter
+pf_returns_rejected_total{agent_id="a-1",reason="nan"} 0.0
+pf_returns_rejected_total{agent_id="a-1",reason="inf"} 0.0
+pf_returns_rejected_total{agent_id="a-1",reason="zero_equity"} 0.0
 # HELP pf_source_last_success_timestamp_seconds Unix time of the last complete reading of the agent by the collector.
 # TYPE pf_source_last_success_timestamp_seconds gauge
 pf_source_last_success_timestamp_seconds{agent_id="a-1",collector="casino"} 1700006400.0
@@ -270,6 +295,9 @@ pf_source_last_success_timestamp_seconds{agent_id="a-1",collector="escrow"} 1700
 # TYPE pf_source_up gauge
 pf_source_up{agent_id="a-1",collector="casino"} 1
 pf_source_up{agent_id="a-1",collector="escrow"} 1
+# HELP pf_stake_escalations How many times in a row a stake was raised steeply after a loss, at most of lately.
+# TYPE pf_stake_escalations gauge
+pf_stake_escalations{agent_id="a-1"} 0.0
 # HELP pf_trade_pnl_usdc Net trading and casino profit or loss: booked since it is known, and marked now.
 # TYPE pf_trade_pnl_usdc gauge
 pf_trade_pnl_usdc{agent_id="a-1",strategy="kelly",pnl_type="realized"} 5.0
@@ -317,6 +345,20 @@ pf_agent_info{agent_id="a-1",strategy="kelly",environment="",version="2.0"} 1
 # TYPE pf_agent_last_action_timestamp_seconds gauge
 # UNIT pf_agent_last_action_timestamp_seconds seconds
 pf_agent_last_action_timestamp_seconds{agent_id="a-1"} 1700006400.0
+# HELP pf_anomalies Returns and results that stand out.
+# TYPE pf_anomalies counter
+pf_anomalies_total{agent_id="a-1",detector="robust_z",direction="loss"} 0.0
+pf_anomalies_total{agent_id="a-1",detector="robust_z",direction="gain"} 0.0
+pf_anomalies_total{agent_id="a-1",detector="robust_z",direction="none"} 0.0
+pf_anomalies_total{agent_id="a-1",detector="absolute_loss",direction="loss"} 0.0
+pf_anomalies_total{agent_id="a-1",detector="absolute_loss",direction="gain"} 0.0
+pf_anomalies_total{agent_id="a-1",detector="absolute_loss",direction="none"} 0.0
+pf_anomalies_total{agent_id="a-1",detector="mean_shift",direction="loss"} 0.0
+pf_anomalies_total{agent_id="a-1",detector="mean_shift",direction="gain"} 0.0
+pf_anomalies_total{agent_id="a-1",detector="mean_shift",direction="none"} 0.0
+pf_anomalies_total{agent_id="a-1",detector="variance_shift",direction="loss"} 0.0
+pf_anomalies_total{agent_id="a-1",detector="variance_shift",direction="gain"} 0.0
+pf_anomalies_total{agent_id="a-1",detector="variance_shift",direction="none"} 0.0
 # HELP pf_collector_duration_seconds Time one reading took.
 # TYPE pf_collector_duration_seconds histogram
 # UNIT pf_collector_duration_seconds seconds
@@ -497,6 +539,12 @@ pf_fleet_conservation_residual_usdc 0.0
 # TYPE pf_key_accepted gauge
 pf_key_accepted{agent_id="a-1",pf_service="casino"} 1
 pf_key_accepted{agent_id="a-1",pf_service="escrow"} 1
+# HELP pf_order_repeats Most orders within one of the last few minutes that ask for the same thing.
+# TYPE pf_order_repeats gauge
+pf_order_repeats{agent_id="a-1"} 0.0
+# HELP pf_orders_busiest_minute Orders and bets in the busiest minute of the last few.
+# TYPE pf_orders_busiest_minute gauge
+pf_orders_busiest_minute{agent_id="a-1"} 1.0
 # HELP pf_pnl_since_timestamp_seconds Unix time from which on profit and loss are known.
 # TYPE pf_pnl_since_timestamp_seconds gauge
 # UNIT pf_pnl_since_timestamp_seconds seconds
@@ -546,6 +594,11 @@ pf_returns_in_window{agent_id="a-1",window="24h"} 0
 pf_returns_in_window{agent_id="a-1",window="7d"} 0
 pf_returns_in_window{agent_id="a-1",window="30d"} 0
 pf_returns_in_window{agent_id="a-1",window="all_time"} 0
+# HELP pf_returns_rejected Returns that were refused.
+# TYPE pf_returns_rejected counter
+pf_returns_rejected_total{agent_id="a-1",reason="nan"} 0.0
+pf_returns_rejected_total{agent_id="a-1",reason="inf"} 0.0
+pf_returns_rejected_total{agent_id="a-1",reason="zero_equity"} 0.0
 # HELP pf_source_last_success_timestamp_seconds Unix time of the last complete reading of the agent by the collector.
 # TYPE pf_source_last_success_timestamp_seconds gauge
 # UNIT pf_source_last_success_timestamp_seconds seconds
@@ -555,6 +608,9 @@ pf_source_last_success_timestamp_seconds{agent_id="a-1",collector="escrow"} 1700
 # TYPE pf_source_up gauge
 pf_source_up{agent_id="a-1",collector="casino"} 1
 pf_source_up{agent_id="a-1",collector="escrow"} 1
+# HELP pf_stake_escalations How many times in a row a stake was raised steeply after a loss, at most of lately.
+# TYPE pf_stake_escalations gauge
+pf_stake_escalations{agent_id="a-1"} 0.0
 # HELP pf_trade_pnl_usdc Net trading and casino profit or loss: booked since it is known, and marked now.
 # TYPE pf_trade_pnl_usdc gauge
 # UNIT pf_trade_pnl_usdc usdc

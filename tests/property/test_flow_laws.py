@@ -15,13 +15,19 @@ from fleawatch.events import (
     EscrowRefunded,
     EscrowReleased,
     FundingPaid,
+    HaltProbed,
     LedgerEntry,
+    LimitsDeclared,
+    LimitsInForce,
     OrderFilled,
+    OrderPlaced,
     PaymentMoved,
     PositionClosed,
     PositionMarked,
     PositionOpened,
     PositionsRead,
+    SignalComputed,
+    SlowSpan,
     SourceUnavailable,
     StrategySwitched,
     Swapped,
@@ -85,6 +91,11 @@ def trading_facts(belt, what, who, key, amount):
             belt.say(PositionsRead, who, open_ids=(name,), marked=amount < 15)
         case "fund":
             belt.say(FundingPaid, who, market="BTC-USD", amount_usd=amount - 10)
+        case "order":
+            belt.say(SignalComputed, who, strategy="x", action="buy", result="acted", duration_s=0.1, market="ETH-USD")
+            belt.say(OrderPlaced, who, order_id=name, market="ETH-USD", side="sell" if amount > 10 else "buy",
+                     order_type="market", status="success", endpoint="trade/open", notional_usd=5, latency_s=0.1,
+                     opens=True)  # fmt: skip
         case "margin":
             belt.say(CollateralMoved, who, amount_usd=amount)
 
@@ -108,6 +119,11 @@ def other_facts(belt, what, amount):
             belt.say(PaymentMoved, "s-1", payment_id="p", direction="sent", amount_usd=amount)
         case "switch":
             belt.say(StrategySwitched, "s-1", before="x", after=f"s{amount > 10}")
+        case "guard":
+            belt.say(LimitsDeclared, "s-1", limits={"stake_factor": amount, "order_rate": 30.0})
+            belt.say(LimitsInForce, "s-1", limits={"order_rate": amount})
+            belt.say(HaltProbed, "s-1", path="gate", ok=amount > 10, duration_s=0.1)
+            belt.say(SlowSpan, "s-1", span_name="pf.trade.execute", duration_s=amount, threshold_s=0)
         case "retire":
             belt.say(AgentRetired, "b-1")
         case "declare":
@@ -123,12 +139,12 @@ ACTS = st.one_of(
     ),
     st.tuples(
         st.just("trade"),
-        st.sampled_from(["open", "mark", "close", "fill", "list", "fund", "margin"]),
+        st.sampled_from(["open", "mark", "close", "fill", "list", "fund", "order", "margin"]),
         st.sampled_from(["t-1", "u-1"]), st.integers(0, 2), CENTS,
     ),
     st.tuples(
         st.just("other"),
-        st.sampled_from(["coins", "swap", "domains", "solo", "solo bet", "solo pays", "switch", "retire", "declare"]),
+        st.sampled_from(["coins", "swap", "domains", "solo", "solo bet", "solo pays", "switch", "guard", "retire", "declare"]),
         CENTS,
     ),
     st.tuples(st.just("read"), st.sampled_from(sorted(FLEET_OF)), st.integers(0, 1), st.booleans()),

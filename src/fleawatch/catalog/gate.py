@@ -24,7 +24,10 @@ STATE = gauge(
     _GATE,
     doc="`active` may open and close, `reducing` may only close, `halted` sends nothing.",
 )
-READY = gauge("pf_halt_ready", "1", (AGENT_ID,), "1 when the halt path answered its last probe.", _GATE)
+READY = gauge(
+    "pf_halt_ready", "1", (AGENT_ID,), "1 when the halt path answered its last probe.", _GATE,
+    doc="Absent when the last probe is too long ago to say anything about now.",
+)  # fmt: skip
 HALT_STEP_DURATION = histogram(
     "pf_halt_step_duration_seconds",
     "seconds",

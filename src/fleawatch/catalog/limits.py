@@ -94,7 +94,7 @@ NOTIONAL_RATE = _above("notional_rate", None, "usdc", "Size of all orders of a m
 ORDER_REPEATS = _above("order_repeats", 10, "1", "The same order within one minute.")
 STAKE_FACTOR = _above("stake_factor", 2.0, "1", "Stake after a loss as a multiple of the stake before.")
 STAKE_ESCALATIONS = _above(
-    "stake_escalations", 3, "1", "Escalations in a row: stakes raised by more than stake_factor."
+    "stake_escalations", 3, "1", "Escalations in a row: stakes raised to stake_factor times the one before, or more."
 )
 STAKE_SHARE = _above("stake_share", 0.25, "ratio", "One stake as a share of equity.")
 AGAINST_SIGNAL = _above("against_signal", 0.80, "ratio", "Recent orders opposite to their signal.")

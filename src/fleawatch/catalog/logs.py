@@ -60,7 +60,7 @@ LOG_EVENTS: Final[tuple[LogEvent, ...]] = (
     _event("snapshot", ("info", "warning"), "An agent was read.", "balance_usd", "latency_ms", "alive", "age_s"),
     _event(
         "anomaly_detected", _WARNING, "A return stands out.",
-        "return", "z_score", "baseline_mean", "baseline_std", "direction", "detector",
+        "return", "z_score", "score", "baseline_mean", "baseline_std", "direction", "detector",
     ),
     _event("trading_halted", _CRITICAL, "Trading was halted.", "reason", "actor"),
     _event("trading_resumed", _INFO, "Trading was resumed.", "reason", "actor"),

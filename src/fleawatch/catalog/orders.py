@@ -1,4 +1,4 @@
-"""Orders, signals and decisions: how an agent executes, as only its own process can know it."""
+"""Orders, signals and decisions: how an agent executes, as its own process knows it best, and what the platform shows of it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fleawatch.catalog.declare import (
     alert,
     alias,
     by_agent,
+    by_monitor,
     clears_at,
     counter,
     gauge,
@@ -36,6 +37,7 @@ from fleawatch.catalog.wallet import SPENDABLE
 from fleawatch.units import HOUR, MINUTE
 
 _SDK = by_agent("the agent's own order and signal calls")
+_BOTH = by_monitor("fills and stakes that the platform shows, and orders that the agent reports")
 
 ORDERS = counter(
     "pf_orders_total",
@@ -76,13 +78,22 @@ FILL = histogram(
     "pf_order_fill_ratio", "ratio", (AGENT_ID, ORDER_TYPE), "Share of the requested quantity that was filled.", _SDK,
     buckets=FILLED,
 )  # fmt: skip
+BUSIEST_MINUTE = gauge(
+    "pf_orders_busiest_minute",
+    "1",
+    (AGENT_ID,),
+    "Orders and bets in the busiest minute of the last few.",
+    _BOTH,
+    doc="Counted by when they happened. What the platform shows and what the agent reports are counted apart, and the larger counts. "
+    "Known for agents that report nothing, too.",
+)
 ORDER_REPEATS = gauge(
     "pf_order_repeats",
     "1",
     (AGENT_ID,),
-    "Most orders of the last minute that ask for the same thing.",
-    _SDK,
-    doc="The same market, side, size and type.",
+    "Most orders within one of the last few minutes that ask for the same thing.",
+    _BOTH,
+    doc="The same market, side, size and type. Bets are left out: a flat stake repeats itself by design.",
 )
 AGAINST_SIGNAL = gauge(
     "pf_orders_against_signal_ratio",
@@ -90,7 +101,7 @@ AGAINST_SIGNAL = gauge(
     (AGENT_ID,),
     "Share of the latest orders that went against their signal.",
     _SDK,
-    doc="Over the last `against_signal_orders` orders that had a signal; absent until there are that many.",
+    doc="Over the last `against_signal_orders` orders that raised exposure and had a signal to buy or sell; absent until there are that many.",
 )
 SIGNAL_DURATION = histogram(
     "pf_signal_compute_duration_seconds",
@@ -133,7 +144,7 @@ SLIPPAGE_RATIO = histogram(
 )
 
 METRICS = (
-    ORDERS, REJECTIONS, ORDER_LATENCY, FILL, ORDER_REPEATS, AGAINST_SIGNAL, SIGNAL_DURATION, SIGNALS, CYCLE_DURATION,
+    ORDERS, REJECTIONS, ORDER_LATENCY, FILL, BUSIEST_MINUTE, ORDER_REPEATS, AGAINST_SIGNAL, SIGNAL_DURATION, SIGNALS, CYCLE_DURATION,
     MARKET_DATA_AGE, SLIPPAGE_RATIO,
 )  # fmt: skip
 
@@ -141,8 +152,7 @@ ORDERS_5M = ORDERS.where().increase(5 * MINUTE).sum("agent_id")
 ENOUGH_ORDERS = Minimum(of=ORDERS_5M, at_least=limits.ORDERS_JUDGED.name)
 P99_AGENT = Quantile(0.99, ORDER_LATENCY.where(), 5 * MINUTE, ("agent_id",))
 P99_FLEET = Quantile(0.99, ORDER_LATENCY.where(), 5 * MINUTE)
-ORDERS_A_MINUTE = ORDERS.where().increase(MINUTE).sum("agent_id")
-UNUSUAL_RATE = OverTime("median", ORDERS_A_MINUTE, HOUR) * limits.ORDER_RATE_FACTOR
+UNUSUAL_RATE = OverTime("median", BUSIEST_MINUTE.where(), HOUR) * limits.ORDER_RATE_FACTOR
 ALERTS = (
     alert(
         "PFOrderLatencyHigh",
@@ -196,13 +206,13 @@ ALERTS = (
     alert(
         "PFOrderLoop",
         "critical",
-        ((ORDERS_A_MINUTE > UNUSUAL_RATE) & (ORDERS_A_MINUTE > limits.ORDER_RATE))
+        ((BUSIEST_MINUTE.where() > UNUSUAL_RATE) & (BUSIEST_MINUTE.where() > limits.ORDER_RATE))
         | (ORDER_REPEATS.where() > limits.ORDER_REPEATS),
         family="orders",
         keep_firing_s=10 * MINUTE,
         action="reduce",
         summary="{agent_id} sends orders in a loop: {value:number} in a minute",
-        description="{agent_id} sends far more orders than in its own median minute, or repeats the same order. It may only reduce "
+        description="{agent_id} sends far more orders or bets than is usual for it, or repeats the same order. It may only reduce "
         "positions until ten minutes are quiet and a person has resumed it.",
     ),
     alert(

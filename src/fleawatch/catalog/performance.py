@@ -140,9 +140,18 @@ BREAK_EVEN = gauge(
 )
 
 ANOMALIES = counter(
-    "pf_anomalies_total", "1", (AGENT_ID, DETECTOR, ANOMALY_DIRECTION), "Returns and results that stand out.", _RETURNS
+    "pf_anomalies_total", "1", (AGENT_ID, DETECTOR, ANOMALY_DIRECTION), "Returns and results that stand out.", _RETURNS,
+    doc="`robust_z`: an hour beyond `anomaly_z` and `anomaly_return`, a loss while the hour still runs. `absolute_loss`: one result "
+    "beyond `anomaly_trade`. `mean_shift` and `variance_shift`: a score of `pf_regime_change_score` passed its limit.",
+)  # fmt: skip
+ZSCORE = gauge(
+    "pf_return_zscore",
+    "1",
+    (AGENT_ID,),
+    "Robust z-score of the latest return.",
+    _RETURNS,
+    doc="Of the latest hour that is over, against the hours of a week before it. Absent before a day of them.",
 )
-ZSCORE = gauge("pf_return_zscore", "1", (AGENT_ID,), "Robust z-score of the latest return.", _RETURNS)
 BASELINE_MEAN = gauge(
     "pf_return_baseline_mean_ratio", "ratio", (AGENT_ID,), "Median of the returns it is held against.", _RETURNS
 )
@@ -152,7 +161,8 @@ BASELINE_STDDEV = gauge(
     (AGENT_ID,),
     "Deviation of the returns it is held against.",
     _RETURNS,
-    doc="From the median absolute deviation, scaled to the standard deviation of a normal sample.",
+    doc="From the median absolute deviation, scaled to the standard deviation of a normal sample. Where many returns are equal, from a "
+    "higher quantile of the absolute deviations; never below one basis point.",
 )
 REGIME_SCORE = gauge(
     "pf_regime_change_score",
@@ -160,11 +170,13 @@ REGIME_SCORE = gauge(
     (AGENT_ID, REGIME),
     "How much the latest returns differ from those before.",
     _RETURNS,
-    doc="`variance`: absolute log ratio of the variances. `mean`: absolute t of Welch's test.",
+    doc="The latest day of returns against the rest of a week. `variance`: absolute log ratio of the variances, wild returns drawn in. "
+    "`mean`: absolute t of Welch's test.",
 )
 REJECTED = counter(
-    "pf_returns_rejected_total", "1", (AGENT_ID, RETURN_REJECTED), "Returns that were refused.", _RETURNS
-)
+    "pf_returns_rejected_total", "1", (AGENT_ID, RETURN_REJECTED), "Returns that were refused.", _RETURNS,
+    doc="`zero_equity`: an hour that began with nothing, or in which all was lost and new money came.",
+)  # fmt: skip
 
 METRICS = (
     INDEX, EPOCHS, COVERAGE, DRAWDOWN, DRAWDOWN_MAX, DAILY_LOSS, DAY_START, SHARPE, RETURNS, CALMAR, VOLATILITY,

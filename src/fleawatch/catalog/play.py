@@ -22,15 +22,20 @@ WIN_RATIO = gauge(
     doc="A win pays more than its stake. Absent while there are too few.",
 )
 STAKE_SHARE = gauge(
-    "pf_stake_equity_ratio", "ratio", (AGENT_ID,), "Latest stake as a share of equity before it.", _BETS
+    "pf_stake_equity_ratio",
+    "ratio",
+    (AGENT_ID,),
+    "Largest stake of lately as a share of equity before it.",
+    _BETS,
+    doc="A stake counts as one of lately for ten minutes, so that a smaller one that follows does not hide it. Zero without a stake.",
 )
 STAKE_ESCALATIONS = gauge(
     "pf_stake_escalations",
     "1",
     (AGENT_ID,),
-    "How many times in a row a stake was raised steeply after a loss.",
+    "How many times in a row a stake was raised steeply after a loss, at most of lately.",
     _BETS,
-    doc="Back to zero with the first stake that is not.",
+    doc="A row ends with the first stake that is no such raise, and is shown for ten minutes.",
 )
 
 METRICS = (ROUNDS, WAGERED, PAID, WIN_RATIO, STAKE_SHARE, STAKE_ESCALATIONS)

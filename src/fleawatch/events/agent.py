@@ -16,6 +16,7 @@ class AgentDeclared(Event, frozen=True, kw_only=True):
         capital_usd: collateral at the exchange, for agents whose account value nobody reports.
         collectors: names of the sources that read it; empty for an agent that only reports itself.
         trades: whether it trades perpetuals: without capital its trading equity is then Unknown by design.
+        recipients: platform ids and addresses that it may send money to; None when there is no such list.
     """
 
     strategy: str
@@ -25,6 +26,7 @@ class AgentDeclared(Event, frozen=True, kw_only=True):
     capital_usd: Amount | None = None
     collectors: tuple[str, ...] = ()
     trades: bool = False
+    recipients: tuple[str, ...] | None = None
 
 
 class AgentIdentified(Event, frozen=True, kw_only=True):

@@ -148,14 +148,19 @@ class LimitsOf(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class RulesDeclared(Event, frozen=True, kw_only=True):
-    """The alerts and limits that are in force from now on; the newest declaration replaces the one before.
+    """The rules that are in force from now on; the newest declaration replaces the one before.
 
-    It is a fact, so that what is folded again is judged by the rules that were in force then. `alerts` are names of the
-    catalog.
+    It is a fact, so that what is folded again is judged by the rules that were in force then.
+
+    Attributes:
+        alerts: those that are judged, by their names in the catalog.
+        limits: those that differ from the catalog's.
+        routing: who hears of alerts, as JSON text; no secret is part of it. Empty: the log alone.
     """
 
     alerts: tuple[str, ...] = ()
     limits: tuple[LimitsOf, ...] = ()
+    routing: str = ""
 
 
 class HaltProbed(Event, frozen=True, kw_only=True):

@@ -38,6 +38,7 @@ class LedgerEntry(Event, frozen=True, kw_only=True):
         level: referral level 1..3; 0 when the row is no referral income.
         fee: part of `amount` that is a fee, positive; P&L even when the rest is a flow.
         reason: the platform's own word, for people.
+        recipient: where money went, when the platform says so: an address or a platform id.
     """
 
     service: Service
@@ -50,6 +51,7 @@ class LedgerEntry(Event, frozen=True, kw_only=True):
     level: Count = 0
     fee: Amount = Decimal(0)
     reason: str = ""
+    recipient: str = ""
 
 
 class LedgerRead(Event, frozen=True, kw_only=True):
@@ -95,13 +97,14 @@ class DepositCredited(Event, frozen=True, kw_only=True):
 
 
 class WithdrawalChanged(Event, frozen=True, kw_only=True):
-    """A withdrawal was requested, completed or failed. `fee_usd` is P&L, the rest a flow."""
+    """A withdrawal was requested, completed or failed. `fee_usd` is P&L, the rest a flow; `recipient` an address."""
 
     service: Service
     withdrawal_id: str
     amount_usd: Amount
     fee_usd: Amount
     status: Literal["pending", "reviewing", "completed", "failed"]
+    recipient: str = ""
 
 
 class PaymentMoved(Event, frozen=True, kw_only=True):

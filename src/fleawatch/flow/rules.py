@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from fleawatch.catalog.fleet import CATALOG
 from fleawatch.events import RulesDeclared
 from fleawatch.flow.policy import Limits, Policy
+from fleawatch.flow.routing.settings import RoutingPolicy
 from fleawatch.flow.state import FleetState
 
 _WATCHING = Policy()
+_routing = msgspec.json.Decoder(RoutingPolicy)
 
 
 class RulesInForce:
@@ -29,7 +33,7 @@ def policy_of(rules: RulesDeclared) -> Policy:
     """The policy that a declaration means. Alerts that this release does not know are left out.
 
     Raises:
-        ValueError: a limit is not in the catalog.
+        ValueError: a limit is not in the catalog, or the routing is not of this release's shape.
     """
     changed: dict[str, dict[str, Limits]] = {"fleet": {}, "strategy": {}, "agent": {}}
     for one in rules.limits:
@@ -39,4 +43,10 @@ def policy_of(rules: RulesDeclared) -> Policy:
         limits=changed["fleet"].get("", {}),
         strategy_limits=changed["strategy"],
         agent_limits=changed["agent"],
+        routing=_routing.decode(rules.routing) if rules.routing else RoutingPolicy(),
     )
+
+
+def routing_text(routing: RoutingPolicy) -> str:
+    """A routing policy as the text that a declaration carries; the same policy gives the same text."""
+    return msgspec.json.encode(routing, enc_hook=dict, order="sorted").decode()

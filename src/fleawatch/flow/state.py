@@ -19,12 +19,15 @@ from fleawatch.flow.routing.state import Routing
 from fleawatch.flow.tally import Tallies
 from fleawatch.flow.tracks import Tracks
 from fleawatch.flow.words import Words
+from fleawatch.risk.activity import BusiestMinute, Repeats
+from fleawatch.risk.anomaly import ReturnWatch
 from fleawatch.risk.attribution import Attribution
 from fleawatch.risk.performance import Performance
+from fleawatch.risk.stakes import Stakes
 
 __all__ = [
     "AgentState", "AlertInstance", "Book", "Casino", "Control", "Escrow", "EscrowStatus", "FleetState", "Halt", "Happening", "Health",
-    "Holding", "Market", "Part", "Position", "Profile", "SourceStatus", "Trading",
+    "Holding", "Market", "Orders", "Part", "Position", "Profile", "SourceStatus", "Trading",
 ]  # fmt: skip
 
 Part = Literal["casino", "escrow", "trading", "wallet", "domains", "referral"]
@@ -68,6 +71,7 @@ class Profile(msgspec.Struct):
     Attributes:
         strategy: the one it follows now; the declared one until it switched.
         former: strategies it followed before, each with the time until which trades are its own; oldest first.
+        recipients: to whom it may send money; None when there is no such list.
     """
 
     strategy: str = "other"
@@ -78,6 +82,7 @@ class Profile(msgspec.Struct):
     platform_ids: dict[str, str] = msgspec.field(default_factory=dict)
     collectors: tuple[str, ...] = ()
     trades: bool = False
+    recipients: tuple[str, ...] | None = None
     declared_at: float = 0.0
 
     def strategy_at(self, at: float) -> str:
@@ -100,14 +105,47 @@ class Halt(msgspec.Struct):
 
 
 class Control(msgspec.Struct):
-    """What guards decided about an agent, as far as it is known: None where nobody said."""
+    """What guards decided about an agent, as far as it is known: None where nobody said.
+
+    Attributes:
+        limits: what the agent says it enforces, told at `limits_at`.
+        declared: what the operator wants, declared at `declared_at`.
+        probe_ok: whether the halt path answered its last probe, at `probe_at`.
+    """
 
     gate: Literal["active", "reducing", "halted"] | None = None
     gate_reason: str = ""
     lease_until: float | None = None
     epoch: int | None = None
     limits: dict[str, float] | None = None
+    limits_at: float = 0.0
+    declared: dict[str, float] | None = None
+    declared_at: float = 0.0
+    probe_ok: bool | None = None
+    probe_at: float = 0.0
     halt: Halt | None = None
+
+
+class Orders(msgspec.Struct):
+    """What an agent orders, apart from the money it makes.
+
+    Two parties tell of orders and nothing ties one's word to the other's: the platform shows fills and stakes, and the
+    agent reports attempts. Each is counted by itself, and the larger one counts.
+
+    Attributes:
+        seen, reported: how often, as the platform shows it, and as the agent reports it.
+        repeats: how often the same.
+        signals: newest signal by market that no order has answered: when, `buy` or `sell`, strategy.
+        against: of the newest orders that answered a signal, oldest first, whether they went the other way.
+        told: withdrawals that people were told of, because they went to somebody who is not on the list.
+    """
+
+    seen: BusiestMinute = msgspec.field(default_factory=BusiestMinute)
+    reported: BusiestMinute = msgspec.field(default_factory=BusiestMinute)
+    repeats: Repeats = msgspec.field(default_factory=Repeats)
+    signals: dict[str, tuple[float, str, str]] = msgspec.field(default_factory=dict)
+    against: list[bool] = msgspec.field(default_factory=list)
+    told: dict[str, None] = msgspec.field(default_factory=dict)
 
 
 class Health(msgspec.Struct):
@@ -159,6 +197,9 @@ class AgentState(msgspec.Struct):
     trading: Trading = msgspec.field(default_factory=Trading)
     health: Health = msgspec.field(default_factory=Health)
     control: Control = msgspec.field(default_factory=Control)
+    returns: ReturnWatch = msgspec.field(default_factory=ReturnWatch)
+    stakes: Stakes = msgspec.field(default_factory=Stakes)
+    orders: Orders = msgspec.field(default_factory=Orders)
     tallies: Tallies = msgspec.field(default_factory=Tallies)
     words: Words = msgspec.field(default_factory=dict)
     books: dict[str, Book] = msgspec.field(default_factory=dict)
@@ -253,12 +294,15 @@ class AlertInstance(msgspec.Struct):
 
 
 class Happening(msgspec.Struct, frozen=True):
-    """Something that folding one fact brought to light and that `project` may tell people about.
+    """Something that folding one fact brought to light, for alerts that wait for it and for `project` to tell people.
 
     Attributes:
-        what: `trade`, `total_loss`, `unexplained_money`, `source_failed`, `source_recovered`, `escrow_ended`,
-            `notification_failed` ...
-        amount: USD with a sign, 0 when it is no money.
+        what: `large_win`, `large_loss`, `total_loss`, `anomaly`, `unexplained_money`, `unlisted_recipient`, `deposit`,
+            `faucet`, `bonus`, `payment_received`, `referral`, `escrow_ended`, `strategy_switch`, `slow_span`,
+            `source_failed`, `source_recovered`, `notification_failed`.
+        amount: USD with a sign; 0 when it is no money.
+        duration_s: how long it took; 0 when that is not the point.
+        fields: what the log event of the catalog says beside these.
     """
 
     what: str
@@ -267,6 +311,8 @@ class Happening(msgspec.Struct, frozen=True):
     amount: float = 0.0
     subject: str = ""
     reason: str = ""
+    duration_s: float = 0.0
+    fields: dict[str, str | float] = msgspec.field(default_factory=dict)
 
 
 class FleetState(msgspec.Struct):

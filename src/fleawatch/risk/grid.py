@@ -12,7 +12,7 @@ import math
 import struct
 from array import array
 from itertools import pairwise
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -24,6 +24,20 @@ KEPT: Final = 30 * DAY
 
 _PACKED: Final = struct.Struct("d")
 _MISSING: Final = math.nan
+
+Refusal = Literal["nan", "inf", "zero_equity"]
+"""Why two known points make no return."""
+
+
+class Step(NamedTuple):
+    """One step of a grid: the number of the point it leads to, and its return.
+
+    Without a return `refused` says why; it is empty where a point is missing, which coverage tells.
+    """
+
+    number: int
+    value: float | None
+    refused: Refusal | None = None
 
 
 class ReturnGrid(msgspec.Struct):
@@ -110,6 +124,21 @@ class ReturnGrid(msgspec.Struct):
                 found.append((number * self.step, after / before - 1.0))
         return found
 
+    def closed(self) -> float | None:
+        """NAV at the last closed point. None before the first, or where it is missing."""
+        value = _PACKED.unpack_from(self.values, len(self.values) - 8)[0] if self.values else _MISSING
+        return None if math.isnan(value) else value
+
+    def steps(self, count: int) -> list[Step]:
+        """The last `count` steps between kept points, or fewer, oldest first."""
+        values = array("d", self.values[-8 * (count + 1) :]).tolist()
+        first = self.number - len(values) + 1
+        renewals = set(self.renewals)
+        return [
+            _step(number, before, after, renewed=number in renewals)
+            for number, (before, after) in enumerate(pairwise(values), start=first)
+        ]
+
     def coverage(self, window: Window) -> float | None:
         """Known / all closed points of the window since the first NAV, 0..1. None before a point has closed."""
         if WINDOWS[window] == math.inf:
@@ -164,3 +193,14 @@ class ReturnGrid(msgspec.Struct):
             for before, after in pairwise(self._window_values(window))
             if before > 0.0 and after >= 0.0
         ]
+
+
+def _step(number: int, before: float, after: float, *, renewed: bool) -> Step:
+    if math.isnan(before) or math.isnan(after):
+        return Step(number, None)
+    if renewed or before <= 0.0:
+        return Step(number, None, "zero_equity")
+    value = after / before - 1.0
+    if math.isfinite(value):
+        return Step(number, value)
+    return Step(number, None, "nan" if math.isnan(value) else "inf")

@@ -186,6 +186,13 @@ class Agent(_Section):
         description="Base of the agent's own server, http(s)://host[:port][/path]; /health and /metrics below it are read.",
     )
 
+    recipients: tuple[str, ...] | None = Field(
+        None,
+        max_length=1_000,
+        description="Platform ids and addresses, in quotes, that the agent may send money to; [] allows none. Without it no recipient is judged. "
+        "Money sent to anybody else freezes its payments.",
+    )
+
     @field_validator("id")
     @classmethod
     def _is_a_name(cls, value: str) -> str:
@@ -202,6 +209,16 @@ class Agent(_Section):
     def _is_reachable(cls, value: str | None) -> str | None:
         if value and not _is_address(value, with_path=True):
             raise ValueError("not an address; write http(s)://host[:port][/path], without user, query or fragment")
+        return value
+
+    @field_validator("recipients")
+    @classmethod
+    def _are_ids(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        wrong = [one for one in value or () if re.fullmatch(r"[A-Za-z0-9:._-]{1,128}", one) is None]
+        if wrong or any(looks_like_key(one) for one in value or ()):
+            raise ValueError(
+                "holds what is no platform id or address; write letters, digits, :, ., _ and -, at most 128"
+            )
         return value
 
     @field_validator("addresses")

@@ -61,6 +61,7 @@ def declared(
     strategies: dict[str, Strategy],
     agents: dict[str, dict[str, float | None]],
     *,
+    routing: str,
     fact_id: str,
     at: float,
 ) -> RulesDeclared:
@@ -76,6 +77,7 @@ def declared(
         source="config",
         alerts=tuple(name for name in CATALOG.alerts if name not in alerts.disabled),
         limits=tuple(one for one in scopes if one.limits or one.off),
+        routing=routing,
     )
 
 

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from fleawatch.events import AgentDeclared, AgentRetired, ConfigChanged, Event, RulesDeclared, fact_id
+from fleawatch.flow.rules import routing_text
 from fleawatch.flow.state import AgentState, FleetState
 from fleawatch.ports import Store
 from fleawatch.service.config import Agent, Config
 from fleawatch.service.config_rules import declared
+from fleawatch.service.routing import routing_of
 
 SOURCE: Final = "config"
 
@@ -47,6 +49,7 @@ def declarations(config: Config, collectors: Mapping[str, Sequence[str]], state:
         config.limits,
         config.strategies,
         {agent.id: agent.limits for agent in config.agents},
+        routing=routing_text(routing_of(config.notify)),
         fact_id=fact_id("config", "rules_declared", f"{now:.3f}"),
         at=now,
     )
@@ -56,7 +59,7 @@ def declarations(config: Config, collectors: Mapping[str, Sequence[str]], state:
 
 
 def _terms(rules: RulesDeclared) -> tuple[object, ...]:
-    return (rules.alerts, rules.limits)
+    return (rules.alerts, rules.limits, rules.routing)
 
 
 def config_facts(config: Config, store: Store, now: float) -> list[Event]:
@@ -94,12 +97,15 @@ def _declared(agent: Agent, collectors: tuple[str, ...], now: float) -> AgentDec
         capital_usd=agent.capital_usd,
         collectors=collectors,
         trades="trading" in agent.keys,
+        recipients=agent.recipients,
     )
 
 
 def _properties(fact: AgentDeclared) -> tuple[object, ...]:
     capital = None if fact.capital_usd is None else float(fact.capital_usd)
-    return (fact.strategy, fact.environment, fact.version, fact.collectors, fact.trades, capital)
+    return (
+        fact.strategy, fact.environment, fact.version, fact.collectors, fact.trades, fact.recipients, capital,
+    )  # fmt: skip
 
 
 def _known_properties(known: AgentState) -> tuple[object, ...]:
@@ -111,5 +117,6 @@ def _known_properties(known: AgentState) -> tuple[object, ...]:
         profile.version,
         profile.collectors,
         profile.trades,
+        profile.recipients,
         capital,
     )

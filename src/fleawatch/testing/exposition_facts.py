@@ -31,10 +31,13 @@ from fleawatch.events import (
     GateChanged,
     HaltDelivered,
     HaltOrdered,
+    HaltProbed,
     HealthRead,
     LeaseGranted,
     LedgerEntry,
     LedgerRead,
+    LimitsDeclared,
+    LimitsInForce,
     MarketTick,
     OrderFilled,
     OrderPlaced,
@@ -43,6 +46,7 @@ from fleawatch.events import (
     PositionOpened,
     PositionsRead,
     ReferralTotals,
+    RulesDeclared,
     SchemaSurprise,
     SignalComputed,
     SlowSpan,
@@ -53,7 +57,7 @@ from fleawatch.events import (
 )
 from fleawatch.events.agent import Check
 from fleawatch.events.play import GameTotal
-from fleawatch.flow.policy import Policy
+from fleawatch.flow.rules import RulesInForce
 from fleawatch.flow.state import FleetState
 from fleawatch.flow.step import empty_fleet, step
 from fleawatch.units import DAY, HOUR
@@ -98,10 +102,10 @@ def tick(at: float) -> Tick:
 
 
 def folded(*events: Event, state: FleetState | None = None) -> FleetState:
-    """The fleet after these facts."""
-    state = state or empty_fleet()
+    """The fleet after these facts, judged by the rules among them."""
+    state, rules = state or empty_fleet(), RulesInForce()
     for event in events:
-        state, _ = step(state, event, Policy())
+        state, _ = step(state, event, rules.policy(state))
     return state
 
 
@@ -138,6 +142,7 @@ def everything() -> Iterator[Event]:
     yield declared(
         collectors=COLLECTORS, trades=True, capital_usd=Decimal(1_000), environment="production", version="1.2.3"
     )
+    yield fact(RulesDeclared, START, "", alerts=("PFWatchdog",))
     yield ledger.row(START, "deposit", "1000")
     yield ledger.row(START, "faucet", "5")
     yield ledger.row(START, "referral", "2", level=1)
@@ -229,6 +234,15 @@ def _process(at: float) -> Iterator[Event]:
     yield fact(SlowSpan, at, span_name="pf.trade.execute", duration_s=3.0, threshold_s=2.0)
     yield fact(ApiCall, at, endpoint="trade/open", method="POST", status_code="503", duration_s=0.3)
     yield fact(SignalComputed, at, strategy="kelly", action="buy", result="acted", duration_s=0.01, model_version="v1")
+    for number in range(20):
+        yield fact(
+            SignalComputed, at + number, strategy="kelly", action="buy", result="acted", duration_s=0.01, market="SOL-USD",
+            model_version="v1",
+        )  # fmt: skip
+        yield fact(
+            OrderPlaced, at + number, order_id=f"s{number}", market="SOL-USD", side="buy" if number % 4 else "sell",
+            order_type="market", status="success", endpoint="trade/open", notional_usd=Decimal(10), latency_s=0.2, opens=True,
+        )  # fmt: skip
     yield fact(DecisionCycle, at, cycle_id="c", result="acted", duration_s=0.5)
     yield fact(AgentError, at, component="feed")
     for status in ("success", "rejected"):
@@ -254,6 +268,9 @@ def _guards(at: float) -> Iterator[Event]:
     }
     yield fact(HaltOrdered, at, halt_id="h", **order)
     yield fact(HaltDelivered, at + 1, halt_id="h", path="gate")
+    yield fact(HaltProbed, at, path="gate", ok=True, duration_s=0.1)
+    yield fact(LimitsDeclared, at, limits={"drawdown_halt": 0.2, "order_rate": 30.0})
+    yield fact(LimitsInForce, at, limits={"drawdown_halt": 0.25})
     yield fact(Delivered, at, delivery_id="d", channel="slack", status="ok")
 
 

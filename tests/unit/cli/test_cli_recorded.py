@@ -149,8 +149,8 @@ def test_a_kept_state_of_another_release_is_refused(store, tmp_path):
     """A state that lacks a field of this release is no beginning; the message names fact, field and remedy."""
     assert store.prune(before=ORIGIN + 1, kinds=READINGS) > 0
     base = store.base()
-    held, body = msgspec.msgpack.decode(base.bodies[FLEET], type=tuple[list[str], msgspec.Raw])
-    older = msgspec.msgpack.encode(([line for line in held if "FleetState.late" not in line], body))
+    held, order, body = msgspec.msgpack.decode(base.bodies[FLEET], type=tuple[list[str], list[str], msgspec.Raw])
+    older = msgspec.msgpack.encode(([line for line in held if "FleetState.late" not in line], order, body))
     store.save(recorded.Snapshot(base.seq, {**base.bodies, FLEET: older}), keep_at=ORIGIN)
     with pytest.raises(FleawatchError, match=r"after fact 100, .*lacks FleetState\.late: int\. Remedy: replay with"):
         replayed_state(tmp_path, progress=False)

@@ -27,7 +27,6 @@ SOURCES = Path(fleawatch.__file__).parent
 
 AWAITED = {
     "ack": ("fleawatch ack FINGERPRINT",),
-    "alerts": ("fleawatch alerts", "fleawatch alerts --agent AGENT"),
     "drill": ("fleawatch drill",),
     "halt": ("fleawatch halt AGENT --reason TEXT",),
     "resume": ("fleawatch resume AGENT --reason TEXT", "fleawatch resume AGENT --reason TEXT --rebase"),

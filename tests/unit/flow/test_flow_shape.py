@@ -34,8 +34,8 @@ class Outer(msgspec.Struct):
 def reshaped(change):
     """A frozen empty fleet whose list of fields went through `change`."""
     frozen = freeze(empty_fleet())
-    held, body = msgspec.msgpack.decode(frozen[FLEET], type=tuple[list[str], msgspec.Raw])
-    return {**frozen, FLEET: msgspec.msgpack.encode((change(held), body))}
+    held, order, body = msgspec.msgpack.decode(frozen[FLEET], type=tuple[list[str], list[str], msgspec.Raw])
+    return {**frozen, FLEET: msgspec.msgpack.encode((change(held), order, body))}
 
 
 def test_every_field_of_every_struct_is_named_with_its_type():

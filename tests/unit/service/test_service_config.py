@@ -115,6 +115,7 @@ def test_two_agents_of_one_name_are_refused(write):
         (GOOD + "platform: {bases: {casino: 'https://x:70000'}}", "not a base address"),
         (GOOD + "platform: {layout: gateway}", "agents[0].keys: lacks gateway"),
         ("agents: [{id: a-1, keys: {gateway: {file: a.key}}}]", "or set platform.layout: gateway"),
+        ("agents: [{id: a-1, health_url: 'http://x', recipients: ['two words']}]", "no platform id or address"),
         ("agents: [{id: a-1, health_url: 'ftp://x'}]", "http(s)://host[:port][/path]"),
         ("agents: [{id: a-1, health_url: 'http://x/a?b=c'}]", "not an address"),
         (

@@ -46,7 +46,7 @@ class TestDeclarations:
         """Agents that are known as configured are not declared again."""
 
         async def work(monitor):
-            fleet = config({"id": "a"}, {"id": "b", "capital_usd": 5, "strategy": "grid"})
+            fleet = config({"id": "a"}, {"id": "b", "capital_usd": 5, "strategy": "grid", "recipients": ["x"]})
             first = declarations(fleet, {"a": ["probe"]}, monitor.state, AT)
             await monitor.book(first)
             return [type(event) for event in first], declarations(fleet, {"a": ["probe"]}, monitor.state, AT + 1)
@@ -54,6 +54,15 @@ class TestDeclarations:
         kinds, again = with_monitor(work)
         assert kinds == [AgentDeclared, AgentDeclared, RulesDeclared]
         assert again == []
+
+    def test_a_list_of_recipients_reaches_the_agent(self):
+        """An empty list is a list, and no list is none."""
+
+        async def work(monitor):
+            await monitor.book(declarations(config({"id": "a", "recipients": []}, {"id": "b"}), {}, monitor.state, AT))
+            return [monitor.state.agents[name].profile.recipients for name in ("a", "b")]
+
+        assert with_monitor(work) == [(), None]
 
     def test_a_changed_property_is_declared_and_a_missing_agent_retired(self):
         """What changed in the configuration becomes facts, and nothing else does."""

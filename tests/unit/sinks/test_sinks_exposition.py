@@ -315,10 +315,10 @@ class TestAliases:
         labels = (("agent_id", "a-1"), ("endpoint", "trade/open"), ("order_type", "market"))
         bounds = [dict(pairs)["le"] for name, pairs in found if name == "pf_order_latency_ms_bucket"]
         assert bounds == ["2.0", "5.0", "10.0", "25.0", "50.0", "100.0", "250.0", "500.0", "1000.0", "2500.0", "+Inf"]
-        assert found["pf_order_latency_ms_count", labels] == 2.0
-        assert found["pf_order_latency_ms_sum", labels] == pytest.approx(400.0)
+        assert found["pf_order_latency_ms_count", labels] == 22.0
+        assert found["pf_order_latency_ms_sum", labels] == pytest.approx(4_400.0)
         assert found["pf_order_latency_ms_bucket", tuple(sorted((*labels, ("le", "100.0"))))] == 0.0
-        assert found["pf_order_latency_ms_bucket", tuple(sorted((*labels, ("le", "250.0"))))] == 2.0
+        assert found["pf_order_latency_ms_bucket", tuple(sorted((*labels, ("le", "250.0"))))] == 22.0
 
     def test_the_last_observation(self, full):
         """A gauge over a distribution shows what was observed last."""

@@ -168,7 +168,9 @@ def test_a_pending_withdrawal_is_no_bet_even_when_a_bet_looks_like_it(with_bench
         grow(bench.double, row, -10.5, "reservation", at, bets=1)
         curve = bench.double.answers[LEDGER]["bankroll_curve"]
         bench.double.answers[WITHDRAWALS] = {
-            "withdrawals": [{"id": "w1", "amount": 10.0, "fee": 0.5, "createdAt": at, "status": "reviewing"}]
+            "withdrawals": [
+                {"id": "w1", "amount": 10.0, "fee": 0.5, "createdAt": at, "status": "reviewing", "address": "0xa"}
+            ]
         }
         bench.double.answers[NEWEST] = {
             "entries": [
@@ -184,7 +186,9 @@ def test_a_pending_withdrawal_is_no_bet_even_when_a_bet_looks_like_it(with_bench
         }
         facts = await bench.read("casino")
         rows = [fact for fact in facts if isinstance(fact, LedgerEntry)]
-        assert [(one.entry, one.reference) for one in rows] == [("withdrawal_hold", "w1"), ("stake", "bet_7")]
+        assert [(one.entry, one.reference, one.recipient) for one in rows] == [
+            ("withdrawal_hold", "w1", "0xa"), ("stake", "bet_7", ""),
+        ]  # fmt: skip
         assert bench.state.casino.staked_bets == 2
 
     with_bench(scenario)

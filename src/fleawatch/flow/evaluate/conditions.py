@@ -12,7 +12,7 @@ from fleawatch.flow.evaluate.context import Context
 from fleawatch.flow.evaluate.leaves import NotHereError
 from fleawatch.flow.evaluate.shapes import Compiled, Number, Scalar, Table, as_table
 from fleawatch.flow.evaluate.values import Compiler
-from fleawatch.flow.project import event_of, labels_of
+from fleawatch.flow.project import event_of, labels_of, value_of
 from fleawatch.flow.verdict import Pairs
 
 
@@ -258,7 +258,7 @@ def _happened(kind: str) -> Asked:
     def asked(context: Context) -> list[Finding]:
         agent_id = context.agent.agent_id if context.agent is not None else ""
         return [
-            Finding(labels_of(kind, happened), True, happened.amount, "event")
+            Finding(labels_of(kind, happened), True, value_of(happened), "event")
             for happened in context.fleet.happened
             if happened.agent_id == agent_id and event_of(context.fleet, happened) == kind
         ]

@@ -25,7 +25,12 @@ _NAV: Final = VALUED
 _TRADES: Final = _names(trading.PROFIT, trading.LOSS, trading.FEES, performance.ANOMALIES)
 _CASH: Final = _names(wallet.SPENDABLE, wallet.WITHDRAWALS)
 _ORDERS: Final = _names(
-    orders.ORDERS, orders.REJECTIONS, orders.ORDER_LATENCY, orders.ORDER_REPEATS, orders.AGAINST_SIGNAL
+    orders.ORDERS,
+    orders.REJECTIONS,
+    orders.ORDER_LATENCY,
+    orders.BUSIEST_MINUTE,
+    orders.ORDER_REPEATS,
+    orders.AGAINST_SIGNAL,
 )
 _STAKES: Final = frozenset({"pf_stake_equity_ratio", "pf_stake_escalations"})
 _ESCROW: Final = _names(escrow.TRANSITIONS, escrow.SETTLED, escrow.OPEN, escrow.NEXT_EXPIRY)

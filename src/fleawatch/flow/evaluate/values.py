@@ -10,6 +10,7 @@ from typing import Final
 
 from fleawatch.catalog import query as q
 from fleawatch.catalog.labels import AGENT_ID
+from fleawatch.catalog.orders import BUSIEST_MINUTE
 from fleawatch.catalog.tree import plain, walk
 from fleawatch.flow.evaluate.context import Context
 from fleawatch.flow.evaluate.leaves import cumulative, current, kept_by_agents, metric_of, observed
@@ -241,7 +242,8 @@ class Compiler:
         (self.of_fleet if self.fleet else self.of_agents)[name] = Watch(name, frozenset(metrics_in(of)), book)
 
         # Steps in which growth was not looked at had none: an agent that begins with a loop has no usual rate to hide in.
-        whole = int(window // step) if how == "median" and any(isinstance(one, q.Increase) for one in walk(of)) else 0
+        counts = any(isinstance(one, q.Increase) for one in walk(of)) or BUSIEST_MINUTE.name in metrics_in(of)
+        whole = int(window // step) if how == "median" and counts else 0
 
         def over(context: Context) -> Number:
             samples = context.tracks.samples.get(name)

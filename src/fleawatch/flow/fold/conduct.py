@@ -33,6 +33,7 @@ from fleawatch.events import (
     SpanErrors,
     StrategySwitched,
 )
+from fleawatch.flow.fold.orders import signal_reported
 from fleawatch.flow.fold.profile import follow
 from fleawatch.flow.state import AgentState, FleetState, Happening
 from fleawatch.flow.words import word
@@ -86,6 +87,7 @@ def signal(_: FleetState, agent: AgentState, event: SignalComputed, __: float) -
         COMPUTE,
         event.duration_s,
     )
+    signal_reported(agent, event)
 
 
 def cycle(_: FleetState, agent: AgentState, event: DecisionCycle, __: float) -> None:
@@ -105,14 +107,39 @@ def switched(fleet: FleetState, agent: AgentState, event: StrategySwitched, _: f
     follow(agent, event.after, min(event.at, event.seen_at))
     fleet.happened.append(
         Happening(
-            what="strategy_switch", agent_id=agent.agent_id, at=event.at, subject=event.after, reason=event.reason
+            what="strategy_switch",
+            agent_id=agent.agent_id,
+            at=event.at,
+            subject=event.after,
+            reason=event.reason,
+            fields={"before": word(agent, STRATEGY, event.before), "after": word(agent, STRATEGY, event.after)},
         )
     )
 
 
-def slow_span(_: FleetState, agent: AgentState, event: SlowSpan, __: float) -> None:
+def slow_span(fleet: FleetState, agent: AgentState, event: SlowSpan, at: float) -> None:
     """A span was slower than its threshold."""
-    agent.tallies.add("pf_slow_spans_total", (word(agent, SPAN_NAME, event.span_name),))
+    name = word(agent, SPAN_NAME, event.span_name)
+    agent.tallies.add("pf_slow_spans_total", (name,))
+    fields: dict[str, str | float] = {
+        "span_name": name,
+        "duration_ms": event.duration_s * 1000,
+        "threshold_ms": event.threshold_s * 1000,
+    }
+    if event.threshold_s > 0:
+        fields["overage_pct"] = 100 * (event.duration_s / event.threshold_s - 1)
+    if event.trace_id is not None:
+        fields["trace_id"] = event.trace_id
+    fleet.happened.append(
+        Happening(
+            what="slow_span",
+            agent_id=agent.agent_id,
+            at=at,
+            subject=name,
+            duration_s=event.duration_s,
+            fields=fields,
+        )
+    )
 
 
 def span_errors(_: FleetState, agent: AgentState, event: SpanErrors, __: float) -> None:

@@ -1,4 +1,4 @@
-"""What guards and people decided, as it stands: gate, lease, limits in force, halts, notifications."""
+"""What guards and people decided, as it stands: gate, lease, limits wanted and in force, halts and probes, notifications."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from fleawatch.events import (
     HaltConfirmed,
     HaltDelivered,
     HaltOrdered,
+    HaltProbed,
     LeaseGranted,
+    LimitsDeclared,
     LimitsInForce,
     Resumed,
     RulesDeclared,
@@ -26,8 +28,20 @@ from fleawatch.flow.words import word
 
 def limits(_: FleetState, agent: AgentState, event: LimitsInForce, __: float) -> None:
     """The limits an agent says it enforces."""
-    agent.control.limits = dict(event.limits)
+    agent.control.limits, agent.control.limits_at = dict(event.limits), event.at
     agent.control.epoch = max(agent.control.epoch or 0, event.epoch)
+
+
+def declared(_: FleetState, agent: AgentState, event: LimitsDeclared, __: float) -> None:
+    """The limits the operator wants: what the agent is to enforce, and by what the fold itself counts (`fold.limits`)."""
+    agent.control.declared, agent.control.declared_at = dict(event.limits), event.at
+
+
+def probed(_: FleetState, agent: AgentState, event: HaltProbed, __: float) -> None:
+    """The halt path was tried; the newest probe counts."""
+    control = agent.control
+    if event.at >= control.probe_at:
+        control.probe_ok, control.probe_at = event.ok, event.at
 
 
 def lease(_: FleetState, agent: AgentState, event: LeaseGranted, __: float) -> None:
@@ -89,8 +103,8 @@ def delivered(fleet: FleetState, event: Delivered) -> None:
             what="notification_failed",
             agent_id=event.agent_id,
             at=event.at,
-            subject=event.channel,
             reason=event.reason,
+            fields={"channel": event.channel},
         )
         fleet.happened.append(what)
 
@@ -104,6 +118,8 @@ _STEPS: Final = {HaltDelivered: "delivered", HaltAcknowledged: "acknowledged", H
 
 HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {
     LimitsInForce: limits,
+    LimitsDeclared: declared,
+    HaltProbed: probed,
     LeaseGranted: lease,
     GateChanged: gate,
     HaltDelivered: step,

@@ -286,6 +286,7 @@ def _tell(fleet: FleetState, agent: AgentState, held: Escrow, at: float, outcome
             amount=held.amount,
             subject=held.escrow_id,
             reason=outcome,
+            fields={"escrow_id": held.escrow_id},
         )
     )
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from fleawatch.events import LedgerEntry
 from fleawatch.flow.fold.equity import settle, transfer
+from fleawatch.flow.fold.recipients import judge_recipient
 from fleawatch.flow.fold.transit import payment
 from fleawatch.flow.state import AgentState, FleetState, Happening
 from fleawatch.risk.conservation import TOLERANCE
@@ -33,6 +34,8 @@ def flow(fleet: FleetState, agent: AgentState, row: LedgerEntry, amount: float, 
     """A ledger row moved money in or out."""
     fee = -_fee_returned(agent, row, amount) if row.entry == "withdrawal_refund" else float(row.fee)
     moved = amount + fee
+    if row.recipient and _has_been_read(agent):
+        judge_recipient(fleet, agent, at, row.recipient, moved, row.reference or f"row {row.position}")
     transfer(agent, "casino", moved, shown=True)
     if fee < 0:
         # The fee was lost before the money left, so it is won back after the money returned: then NAV is as it was.
@@ -60,7 +63,22 @@ def _count_inflow(fleet: FleetState, agent: AgentState, row: LedgerEntry, moved:
         agent.tallies.add("pf_faucet_claims_total", ("success",))
     elif row.entry == "withdrawal_refund":
         agent.withdrawals -= moved
-    fleet.happened.append(Happening(what=row.entry, agent_id=agent.agent_id, at=at, amount=moved, subject=row.reason))
+    fleet.happened.append(
+        Happening(
+            what=row.entry,
+            agent_id=agent.agent_id,
+            at=at,
+            amount=moved,
+            subject=row.reason,
+            fields={"flow": row.entry},
+        )
+    )
+
+
+def _has_been_read(agent: AgentState) -> bool:
+    """Whether the ledger was read before: what its first reading shows is history."""
+    status = agent.sources.get("casino")
+    return status is not None and status.read_at is not None
 
 
 def _fee_returned(agent: AgentState, row: LedgerEntry, amount: float) -> float:

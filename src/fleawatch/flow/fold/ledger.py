@@ -13,7 +13,8 @@ from fleawatch.events import Event, LedgerEntry, LedgerRead
 from fleawatch.flow.fold.equity import ignore, known_since, settle
 from fleawatch.flow.fold.escrow import locked_back, locked_in, locked_undone, worker_paid
 from fleawatch.flow.fold.flows import INFLOW, OUTFLOW, flow
-from fleawatch.flow.fold.play import settle_stake
+from fleawatch.flow.fold.orders import bet_seen
+from fleawatch.flow.fold.play import place_stake, settle_stake
 from fleawatch.flow.state import AgentState, Book, FleetState, Happening
 from fleawatch.risk.conservation import Conservation
 
@@ -109,7 +110,8 @@ def _lose_parlay(fleet: FleetState, agent: AgentState) -> None:
         settle_stake(fleet, agent, stake, 0.0, casino.open_parlay_at, parlay=True)
 
 
-def _stake(_: FleetState, agent: AgentState, __: LedgerEntry, amount: float, at: float) -> None:
+def _stake(_: FleetState, agent: AgentState, row: LedgerEntry, amount: float, at: float) -> None:
+    place_stake(agent, min(row.at, row.seen_at), -amount)
     agent.casino.staked_bets += 1
     agent.casino.open_stake, agent.casino.open_stake_at = -amount, at
 
@@ -122,7 +124,8 @@ def _payout(fleet: FleetState, agent: AgentState, _: LedgerEntry, amount: float,
         _unmatched(fleet, agent, amount)
 
 
-def _parlay_stake(_: FleetState, agent: AgentState, __: LedgerEntry, amount: float, at: float) -> None:
+def _parlay_stake(_: FleetState, agent: AgentState, row: LedgerEntry, amount: float, at: float) -> None:
+    place_stake(agent, min(row.at, row.seen_at), -amount)
     agent.casino.open_parlay, agent.casino.open_parlay_at = -amount, at
 
 
@@ -142,6 +145,9 @@ def _unmatched(fleet: FleetState, agent: AgentState, amount: float) -> None:
 
 
 def _challenge_stake(_: FleetState, agent: AgentState, row: LedgerEntry, amount: float, __: float) -> None:
+    happened = min(row.at, row.seen_at)
+    agent.stakes.share(happened, -amount, agent.equity)
+    bet_seen(agent, happened)
     stakes = agent.casino.challenge_stakes
     stakes[row.reference or ""] = stakes.get(row.reference or "", 0.0) - amount
 
@@ -160,7 +166,16 @@ def _referral(fleet: FleetState, agent: AgentState, row: LedgerEntry, amount: fl
     service = "escrow" if row.entry == "escrow_referral" else row.service
     level = str(min(row.level or 1, _LEVELS))
     agent.tallies.add("pf_referral_income_usdc_total", (service, level), max(0.0, amount))
-    fleet.happened.append(Happening(what="referral", agent_id=agent.agent_id, at=at, amount=amount, subject=service))
+    fleet.happened.append(
+        Happening(
+            what="referral",
+            agent_id=agent.agent_id,
+            at=at,
+            amount=amount,
+            subject=service,
+            fields={"pf_service": service},
+        )
+    )
 
 
 def _plain(_: FleetState, agent: AgentState, row: LedgerEntry, amount: float, __: float) -> None:

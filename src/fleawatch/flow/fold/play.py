@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Literal
 
+from fleawatch.catalog import limits
 from fleawatch.catalog.labels import ASSET, GAME_TYPE, MARKET, STRATEGY
 from fleawatch.events import (
     BetSettled,
@@ -21,7 +22,10 @@ from fleawatch.events import (
     TournamentEntered,
     TournamentPaid,
 )
+from fleawatch.flow.fold.anomalies import judge_result, share_of
 from fleawatch.flow.fold.equity import ignore, reported_move, settle
+from fleawatch.flow.fold.limits import limit_of
+from fleawatch.flow.fold.orders import bet_seen
 from fleawatch.flow.state import AgentState, FleetState, Happening
 from fleawatch.flow.words import word
 from fleawatch.risk.attribution import Attributed
@@ -43,6 +47,12 @@ def outcome_of(net: float) -> Literal["win", "loss", "push"]:
     return "loss" if net < -_SAME else "push"
 
 
+def place_stake(agent: AgentState, happened: float, stake: float) -> None:
+    """A stake was placed, in the order of the bets; its outcome is told to `settle_stake`."""
+    agent.stakes.place(happened, stake, agent.equity, limit_of(agent, limits.STAKE_FACTOR))
+    bet_seen(agent, happened)
+
+
 def settle_stake(
     fleet: FleetState, agent: AgentState, stake: float, payout: float, at: float, *, parlay: bool = False
 ) -> None:
@@ -51,6 +61,7 @@ def settle_stake(
     casino.net += payout - stake
     casino.wagered += stake
     casino.paid += payout
+    agent.stakes.end(payout - stake)
     if parlay:
         count, wagered, paid = casino.parlay
         casino.parlay = (count + 1, wagered + stake, paid + payout)
@@ -60,20 +71,29 @@ def settle_stake(
         agent.tallies.add("pf_casino_rounds_total", ("parlay", outcome_of(payout - stake)))
     else:
         casino.settled_bets += 1
-    count_trade(fleet, agent, payout - stake, at, asset="USD", strategy=None, subject="parlay" if parlay else "bet")
+    outcome = outcome_of(payout - stake)
+    casino.wins += outcome == "win"
+    casino.losses += outcome == "loss"
+    casino.pushes += outcome == "push"
+    count_trade(fleet, agent, payout - stake, at, asset="USD", strategy=None, before=agent.equity)
 
 
 def count_trade(
-    fleet: FleetState, agent: AgentState, net: float, at: float, *, asset: str, strategy: str | None, subject: str
+    fleet: FleetState,
+    agent: AgentState,
+    net: float,
+    at: float,
+    *,
+    asset: str,
+    strategy: str | None,
+    before: float | None,
 ) -> None:
-    """One trade ended with `net` USD: outcome, profit or loss, statistics by window."""
+    """One trade ended with `net` USD: outcome, profit or loss, statistics by window.
+
+    `before`: the equity without it, None when unknown; a large share of it is told, and too large a loss an anomaly.
+    """
     outcome = outcome_of(net)
     name = word(agent, STRATEGY, strategy or agent.profile.strategy_at(at))
-    if subject != "position":
-        casino = agent.casino
-        casino.wins += outcome == "win"
-        casino.losses += outcome == "loss"
-        casino.pushes += outcome == "push"
     tallies = agent.tallies
     tallies.add("pf_trades_total", (name, outcome))
     if outcome == "win":
@@ -81,7 +101,15 @@ def count_trade(
     elif outcome == "loss":
         tallies.add("pf_trade_loss_usdc_total", (name, asset), -net)
     agent.performance.trade(at, net)
-    fleet.happened.append(Happening(what="trade", agent_id=agent.agent_id, at=at, amount=net, subject=subject))
+    share = share_of(before, net)
+    if share is None:
+        return
+    if abs(share) > limit_of(agent, limits.LARGE_RESULT):
+        what = "large_win" if net > 0 else "large_loss"
+        fields: dict[str, str | float] = {"pnl_usd": net, "strategy": name}
+        fleet.happened.append(Happening(what=what, agent_id=agent.agent_id, at=at, amount=net, fields=fields))
+    if share < 0.0:
+        judge_result(fleet, agent, at, net, share)
 
 
 def bet(fleet: FleetState, agent: AgentState, event: BetSettled, at: float) -> None:
@@ -104,6 +132,7 @@ def bet(fleet: FleetState, agent: AgentState, event: BetSettled, at: float) -> N
         agent.tallies.add("pf_casino_paid_usdc_total", (game,), payout)
         bets, wagered, paid = casino.games.get(game, (0, 0.0, 0.0))
         casino.games[game] = (bets + 1, wagered + stake, paid + payout)
+        place_stake(agent, min(event.at, event.seen_at), stake)
         settle_stake(fleet, agent, stake, payout, at)
         reported_move(agent, event.at, payout - stake)
         settle(fleet, agent, at)
@@ -114,6 +143,7 @@ def parlay(fleet: FleetState, agent: AgentState, event: ParlaySettled, at: float
     attribute(agent, event)
     if agent.self_reported:
         stake, payout = float(event.stake), float(event.payout)
+        place_stake(agent, min(event.at, event.seen_at), stake)
         settle_stake(fleet, agent, stake, payout, at, parlay=True)
         reported_move(agent, event.at, payout - stake)
         settle(fleet, agent, at)
@@ -175,6 +205,9 @@ def challenge_opened(fleet: FleetState, agent: AgentState, event: ChallengeOpene
     if not agent.self_reported or event.challenge_id in agent.casino.challenge_stakes:
         return
     stake = float(event.stake)
+    happened = min(event.at, event.seen_at)
+    agent.stakes.share(happened, stake, agent.equity)
+    bet_seen(agent, happened)
     agent.casino.challenge_stakes[event.challenge_id] = stake
     if agent.casino.read_balance is not None:
         reported_move(agent, event.at, -stake)

@@ -48,6 +48,7 @@ def declared(fleet: FleetState, event: AgentDeclared) -> None:
         platform_ids=old.platform_ids,
         collectors=event.collectors,
         trades=event.trades,
+        recipients=event.recipients,
         declared_at=event.at,
     )
     if not old.declared_at:

@@ -13,6 +13,7 @@ from typing import Final
 from fleawatch.catalog.declare import LATENCY
 from fleawatch.catalog.labels import COLLECT_REASON, COLLECTOR, ENDPOINT, FIELD
 from fleawatch.events import Event, SchemaSurprise, SourceRead, SourceUnavailable, Tick
+from fleawatch.flow.fold.anomalies import judge_returns
 from fleawatch.flow.fold.equity import COLLECTED, MONEY, ignore, refresh_awaited, settle, trading_casino_pnl
 from fleawatch.flow.fold.transit import strangers_paid
 from fleawatch.flow.state import AgentState, FleetState, Happening, SourceStatus
@@ -103,6 +104,7 @@ def tick(fleet: FleetState, event: Tick) -> None:
         if agent.unknown:
             agent.performance.unknown(at)
         agent.performance.tick(at)
+        judge_returns(fleet, agent, at)
     _mark_fleet(fleet, at)
 
 
@@ -164,7 +166,9 @@ def _status(agent: AgentState, collector: str) -> SourceStatus:
 
 
 def _source(what: str, agent: AgentState, at: float, collector: str, reason: str) -> Happening:
-    return Happening(what=what, agent_id=agent.agent_id, at=at, subject=collector, reason=reason)
+    return Happening(
+        what=what, agent_id=agent.agent_id, at=at, subject=collector, reason=reason, fields={"collector": collector}
+    )
 
 
 HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {SourceRead: read, SourceUnavailable: unavailable}

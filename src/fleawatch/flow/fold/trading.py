@@ -27,6 +27,7 @@ from fleawatch.events import (
     PositionsRead,
 )
 from fleawatch.flow.fold.equity import ignore, settle, transfer
+from fleawatch.flow.fold.orders import attempt_reported, fill_seen
 from fleawatch.flow.fold.play import attribute, attributed, count_trade, strategy_of
 from fleawatch.flow.state import AgentState, FleetState, Market, Position
 from fleawatch.flow.words import word
@@ -80,7 +81,10 @@ def closed(fleet: FleetState, agent: AgentState, event: PositionClosed, at: floa
     position = trading.positions.pop(event.position_id, None)
     _keep(trading.closed_ids, event.position_id)
     gross, fee = float(event.realized_pnl_usd), float(event.fee_usd)
-    _realize(agent, event.at, gross - trading.vanished.pop(event.position_id, 0.0))
+    vanished = trading.vanished.pop(event.position_id, 0.0)
+    shown = vanished if position is None else position.unrealized or 0.0
+    before = None if agent.equity is None else agent.equity - shown
+    _realize(agent, event.at, gross - vanished)
     trading.trades += 1
     market = trading.markets.setdefault(word(agent, MARKET, event.market), Market())
     market.gross += gross
@@ -93,7 +97,8 @@ def closed(fleet: FleetState, agent: AgentState, event: PositionClosed, at: floa
     attribute(agent, event)
     _value(fleet, agent, at)
     asset = word(agent, ASSET, event.market.partition("-")[0])
-    count_trade(fleet, agent, gross - fee, at, asset=asset, strategy=strategy_of(agent, event), subject="position")
+    strategy = strategy_of(agent, event)
+    count_trade(fleet, agent, gross - fee, at, asset=asset, strategy=strategy, before=before)
 
 
 def filled(fleet: FleetState, agent: AgentState, event: OrderFilled, at: float) -> None:
@@ -116,6 +121,7 @@ def filled(fleet: FleetState, agent: AgentState, event: OrderFilled, at: float) 
     if fee > 0:
         agent.tallies.add("pf_trade_fees_usdc_total", (strategy, asset), fee)
     count_slippage(agent, event)
+    fill_seen(agent, event)
     _acted(agent, event)
     _since(agent, event.at)
     _value(fleet, agent, at)
@@ -135,6 +141,7 @@ def placed(_: FleetState, agent: AgentState, event: OrderPlaced, __: float) -> N
         agent.tallies.add("pf_order_rejections_total", (word(agent, ORDER_REASON, event.reason or "other"),))
     if event.fill_ratio is not None:
         agent.tallies.observe("pf_order_fill_ratio", (event.order_type,), FILLED, event.fill_ratio)
+    attempt_reported(agent, event)
     _acted(agent, event)
 
 

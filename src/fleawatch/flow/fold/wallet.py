@@ -24,6 +24,7 @@ from fleawatch.events import (
 )
 from fleawatch.flow.fold.equity import ignore, known_since, reported_move, settle, transfer
 from fleawatch.flow.fold.ledger import book_of, tell_residual
+from fleawatch.flow.fold.recipients import judge_recipient
 from fleawatch.flow.state import AgentState, FleetState, Happening, Holding
 from fleawatch.units import DAY
 
@@ -49,7 +50,7 @@ def balance(fleet: FleetState, agent: AgentState, event: BalanceRead, at: float)
     elif event.source == "gateway":
         _gateway(agent, event)
     elif event.service == "wallet":
-        _on_chain(agent, event)
+        _on_chain(fleet, agent, event, at)
     elif event.service == "trading":
         _exchange(agent, event)
     if event.source not in agent.profile.collectors:
@@ -99,7 +100,7 @@ def _gateway(agent: AgentState, event: BalanceRead) -> None:
     agent.parts[part] = sum((held.value or 0.0 for key, held in agent.holdings.items() if key.startswith(prefix)), 0.0)
 
 
-def _on_chain(agent: AgentState, event: BalanceRead) -> None:
+def _on_chain(fleet: FleetState, agent: AgentState, event: BalanceRead, at: float) -> None:
     key = f"wallet:{event.account}:{event.currency}"
     amount = float(event.amount)
     value = None if event.value_usd is None else float(event.value_usd)
@@ -115,6 +116,8 @@ def _on_chain(agent: AgentState, event: BalanceRead) -> None:
             transfer(agent, "wallet", moved * price)
             if agent.first_equity is not None:
                 _count_flow(agent, moved * price)
+                if moved > 0:
+                    _tell(fleet, agent, at, "deposit", moved * price)
     _hold(agent, key, event, amount, value)
     agent.parts["wallet"] = sum(
         (h.value or 0.0 for name, h in agent.holdings.items() if name.startswith("wallet:")), 0.0
@@ -189,7 +192,15 @@ def deposited(fleet: FleetState, agent: AgentState, event: DepositCredited, at: 
         _self_flow(fleet, agent, event, amount, "deposit", at)
     else:
         return
-    fleet.happened.append(Happening(what="deposit", agent_id=agent.agent_id, at=at, amount=amount))
+    if event.service == "domains":
+        _tell(fleet, agent, at, "deposit", amount)
+
+
+def _tell(fleet: FleetState, agent: AgentState, at: float, what: str, amount: float, service: str = "") -> None:
+    fields: dict[str, str | float] = {"pf_service": service} if service else {"flow": what}
+    fleet.happened.append(
+        Happening(what=what, agent_id=agent.agent_id, at=at, amount=amount, subject=service, fields=fields)
+    )
 
 
 def withdrawn(fleet: FleetState, agent: AgentState, event: WithdrawalChanged, at: float) -> None:
@@ -197,6 +208,9 @@ def withdrawn(fleet: FleetState, agent: AgentState, event: WithdrawalChanged, at
 
     The fee is P&L: it is lost before the money leaves, and comes back after it.
     """
+    if event.status != "failed":
+        amount = float(event.amount_usd)
+        judge_recipient(fleet, agent, at, event.recipient, amount, event.withdrawal_id)
     if not agent.self_reported or event.status not in {"pending", "failed"}:
         return
     amount, fee = float(event.amount_usd), float(event.fee_usd)
@@ -216,7 +230,10 @@ def _self_fee(agent: AgentState, event: Event, amount: float) -> None:
 
 
 def paid(fleet: FleetState, agent: AgentState, event: PaymentMoved, at: float) -> None:
-    """A payment to or from another agent, reported by the agent itself: a flow."""
+    """A payment to or from another agent: a flow, where the agent's own reports are its books."""
+    if event.direction == "sent":
+        amount = float(event.amount_usd)
+        judge_recipient(fleet, agent, at, event.counterparty, amount, event.payment_id)
     if agent.self_reported:
         sign = 1 if event.direction == "received" else -1
         _self_flow(fleet, agent, event, sign * float(event.amount_usd), "payment", at)
@@ -244,6 +261,7 @@ def _self_flow(fleet: FleetState, agent: AgentState, event: Event, amount: float
     if kind and amount > 0:
         agent.deposits += amount
         agent.tallies.add("pf_wallet_deposits_usdc_total", (kind,), amount)
+        _tell(fleet, agent, at, "payment_received" if kind == "payment" else kind, amount)
     elif kind:
         agent.withdrawals -= amount
         agent.tallies.add("pf_wallet_withdrawals_usdc_total", (kind,), -amount)
@@ -281,6 +299,7 @@ def earned(fleet: FleetState, agent: AgentState, event: ReferralIncome, at: floa
         level = str(min(event.level or 1, _LEVELS))
         agent.income["referral"] = agent.income.get("referral", 0.0) + amount
         agent.tallies.add("pf_referral_income_usdc_total", (event.service, level), amount)
+        _tell(fleet, agent, at, "referral", amount, event.service)
         reported_move(agent, event.at, amount)
         settle(fleet, agent, at)
 
@@ -302,6 +321,8 @@ def referral_totals(fleet: FleetState, agent: AgentState, event: ReferralTotals,
     if known is None and agent.first_equity is not None:
         gain = 0.0
     agent.income["referral"] = agent.income.get("referral", 0.0) + gain
+    if gain and known is not None:
+        _tell(fleet, agent, at, "referral", gain, event.service)
     if event.service == "domains":
         if known is not None:
             _announce(agent, "domains", 0.0, gain)

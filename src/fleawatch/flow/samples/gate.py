@@ -1,14 +1,22 @@
-"""The trading gate as guards and people have set it; nothing while nobody said anything about it."""
+"""The trading gate as guards and people have set it, and whether it could be shut; nothing while nobody said anything."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from fleawatch.catalog import gate as words
 from fleawatch.catalog.labels import GATE_STATE, HALT_REASON
+from fleawatch.flow.fold.limits import differing
 from fleawatch.flow.samples.shape import Value, fixed
 from fleawatch.flow.samples.view import AgentView
 from fleawatch.flow.samples.wording import halt_word
+from fleawatch.units import MINUTE
+
+PROBE_AGE: Final = 15 * MINUTE
+"""Seconds after which a probe says nothing about now."""
+ANSWERS_WITHIN: Final = 2 * MINUTE
+"""Seconds that an agent has to take up limits that were declared anew, before its old ones count as differing."""
 
 _NO_STATE: tuple[Value, ...] = (None,) * len(GATE_STATE.values)
 _NOTHING: tuple[Value, ...] = (None,) * (len(GATE_STATE.values) + len(HALT_REASON.values) + 1)
@@ -31,4 +39,19 @@ def gate(view: AgentView) -> Sequence[Value]:
     return (*state, *(int(reason == value) for value in HALT_REASON.values), control.lease_until)
 
 
-READERS = (fixed(words.STATE, words.HALTED, words.LEASE_EXPIRY, read=gate),)
+def safety(view: AgentView) -> tuple[Value, Value]:
+    """Whether the halt path answered its last probe, and how many limits the agent does not enforce as declared.
+
+    None: before the first probe, and when the last is long ago; until limits were declared and told, or while the agent
+    may still take them up.
+    """
+    control = view.agent.control
+    probed = control.probe_ok is not None and view.at - control.probe_at <= PROBE_AGE
+    taking_up = control.limits_at < control.declared_at and view.at - control.declared_at < ANSWERS_WITHIN
+    return (int(bool(control.probe_ok)) if probed else None, None if taking_up else differing(view.agent))
+
+
+READERS = (
+    fixed(words.STATE, words.HALTED, words.LEASE_EXPIRY, read=gate),
+    fixed(words.READY, words.LIMITS_DIFFERING, read=safety),
+)

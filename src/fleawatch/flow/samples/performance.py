@@ -61,9 +61,26 @@ def trades(view: AgentView) -> Sequence[Value]:
 
 _NO_TRADES: Final = _NOTHING * 4
 
+
+def anomalies(view: AgentView) -> Sequence[Value]:
+    """Robust z-score of the latest closed return, middle and deviation of those before it, and how far the latest differ.
+
+    That is in spread and in mean. None before there are enough of them.
+    """
+    if not view.money:
+        return _NO_ANOMALIES
+    watch = view.agent.returns
+    mean = watch.mean_score
+    return (watch.zscore, watch.center, watch.deviation, watch.variance_score, None if mean is None else abs(mean))
+
+
+_NO_ANOMALIES: Final[tuple[Value, ...]] = (None,) * 5
+
+
 READERS = (
     fixed(words.DRAWDOWN, words.DRAWDOWN_MAX, read=drawdowns),
     fixed(words.COVERAGE, words.RETURNS, words.SHARPE, words.VOLATILITY, read=returns),
     fixed(words.CALMAR, read=calmar),
     fixed(words.PROFIT_FACTOR, words.WIN_RATIO, words.DECIDED, words.BREAK_EVEN, read=trades),
+    fixed(words.ZSCORE, words.BASELINE_MEAN, words.BASELINE_STDDEV, words.REGIME_SCORE, read=anomalies),
 )

@@ -1,11 +1,11 @@
-"""The win ratio of each casino game over its latest bets."""
+"""The win ratio of each casino game over its latest bets, and the stakes of lately."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from fleawatch.catalog import play as words
-from fleawatch.flow.samples.shape import Keyed, Value
+from fleawatch.flow.samples.shape import Keyed, Value, fixed
 from fleawatch.flow.samples.view import AgentView
 from fleawatch.flow.tally import Labels
 from fleawatch.risk.summary import ENOUGH_TRADES
@@ -23,4 +23,18 @@ def win_ratio(view: AgentView) -> Mapping[Labels, Value]:
     return found
 
 
-READERS = (Keyed(words.WIN_RATIO, win_ratio),)
+def stakes(view: AgentView) -> tuple[Value, Value]:
+    """Largest stake of lately as a share of the equity before it, and most raises after a loss in a row of lately.
+
+    0 without a stake, or a raise. The share is None while the equity is not known.
+    """
+    if not view.shows("casino"):
+        return (None, None)
+    stakes, at = view.agent.stakes, view.at
+    return (None if view.agent.equity is None else stakes.largest_share(at), stakes.most_escalations(at))
+
+
+READERS = (
+    Keyed(words.WIN_RATIO, win_ratio),
+    fixed(words.STAKE_SHARE, words.STAKE_ESCALATIONS, read=stakes),
+)

@@ -11,11 +11,11 @@ from typing import Final
 from fleawatch.catalog import platform
 from fleawatch.catalog.assembly import Catalog
 from fleawatch.catalog.spec import Owner
-from fleawatch.flow.samples import equity, escrow, gate, health, performance, play, trading, wallet, watching
+from fleawatch.flow.samples import equity, escrow, gate, health, orders, performance, play, trading, wallet, watching
 from fleawatch.flow.samples.counted import Counted
 from fleawatch.flow.samples.shape import Fixed, Keyed, OfFleet, metrics_of
 
-_SUBJECTS: Final = (equity, performance, trading, wallet, escrow, play, gate, health, watching)
+_SUBJECTS: Final = (equity, performance, trading, wallet, escrow, play, orders, gate, health, watching)
 
 READERS: Final[Mapping[str, Fixed | Keyed | OfFleet]] = MappingProxyType(
     {

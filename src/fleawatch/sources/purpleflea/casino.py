@@ -85,6 +85,7 @@ class _WithdrawalRow(msgspec.Struct, frozen=True, rename="camel"):
     amount: Decimal
     fee: Decimal
     created_at: float
+    address: str | None = None
 
 
 class _Withdrawals(Answer, frozen=True, kw_only=True):
@@ -236,9 +237,12 @@ class CasinoSource(Adapter):
         withdrawals = await self._withdrawals(draft, rows)
         rows = await self._referenced(draft, rows, withdrawals, carried)
         meanings = classify(rows, withdrawals, carried)
+        addresses = {one.id: one.address for one in withdrawals}
         for position, (row, meaning) in enumerate(zip(rows, meanings, strict=True), start=first):
             if position >= have:
-                self._add_entry(draft, position, row, meaning)
+                sent = meaning.entry in ("withdrawal_hold", "withdrawal")
+                recipient = addresses.get(meaning.reference or "", "") if sent else ""
+                self._add_entry(draft, position, row, meaning, recipient)
         stats, surprises = await self._client.get(CASINO_STATS, _Stats)
         draft.surprise(CASINO_STATS, surprises)
         stakes = sum(meaning.entry == "stake" for meaning in meanings)
@@ -270,7 +274,9 @@ class CasinoSource(Adapter):
             return []
         answer, surprises = await self._client.get(CASINO_WITHDRAWALS, _Withdrawals)
         draft.surprise(CASINO_WITHDRAWALS, surprises)
-        return [Withdrawal(one.id, one.amount, one.fee, one.created_at) for one in answer.withdrawals]
+        return [
+            Withdrawal(one.id, one.amount, one.fee, one.created_at, one.address or "") for one in answer.withdrawals
+        ]
 
     async def _referenced(
         self, draft: Draft, rows: list[Row], withdrawals: list[Withdrawal], carried: Carried
@@ -292,7 +298,7 @@ class CasinoSource(Adapter):
             references.setdefault(key, []).append(entry.reference)
         return [_with_reference(row, references) for row in rows]
 
-    def _add_entry(self, draft: Draft, position: int, row: Row, meaning: Meaning) -> None:
+    def _add_entry(self, draft: Draft, position: int, row: Row, meaning: Meaning, recipient: str) -> None:
         draft.add(
             LedgerEntry(
                 fact_id=ledger_id("casino", self.agent_id, position),
@@ -310,6 +316,7 @@ class CasinoSource(Adapter):
                 level=meaning.level,
                 fee=meaning.fee,
                 reason=row.reason,
+                recipient=recipient,
             )
         )
 

@@ -64,12 +64,13 @@ class Row(NamedTuple):
 
 
 class Withdrawal(NamedTuple):
-    """A withdrawal that the platform lists. `created_at` in unix seconds."""
+    """A withdrawal that the platform lists. `created_at` in unix seconds; `address` empty when it names none."""
 
     id: str
     amount: Decimal
     fee: Decimal
     created_at: float
+    address: str = ""
 
     def charges(self, amount: Decimal) -> bool:
         """Whether `amount` is what this withdrawal takes from the balance, with its fee or with the fee inside."""

@@ -47,7 +47,7 @@ AUDITED: Final = MappingProxyType(
             "epoch", "idempotency_key", "trace_id",
         ),
         "resumed": ("halt_id", "actor", "reason", "rebase", "ramp_s", "baseline_nav"),
-        "rules_declared": ("alerts", "limits"),
+        "rules_declared": ("alerts", "limits", "routing"),
         "silence_ended": ("silence_id", "actor"),
         "silenced": ("silence_id", "matchers", "starts_at", "ends_at", "author", "comment"),
         "strategy_switched": ("before", "after", "reason"),
