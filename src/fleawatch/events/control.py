@@ -37,11 +37,12 @@ class LeaseGranted(Event, frozen=True, kw_only=True):
 
 
 class GateChanged(Event, frozen=True, kw_only=True):
-    """An agent's gate moved from one state to another, for a bounded reason."""
+    """An agent's gate moved from one state to another, for a bounded reason. `epoch` is the one it knew, None if not told."""
 
     before: GateState
     after: GateState
     reason: str
+    epoch: Count | None = None
 
 
 class HaltOrdered(Event, frozen=True, kw_only=True):
@@ -70,20 +71,42 @@ class HaltAcknowledged(Event, frozen=True, kw_only=True):
 
 
 class HaltConfirmed(Event, frozen=True, kw_only=True):
-    """The platform's own facts show no order after the halt. `last_order_at` is the last one seen, None if there is none."""
+    """The platform's own facts show no order since the halt, or since `last_order_at`, the last one after it."""
 
     halt_id: str
     last_order_at: Time | None = None
 
 
+class HaltOverdue(Event, frozen=True, kw_only=True):
+    """A halt was not confirmed within its deadline.
+
+    Attributes:
+        step: how far it has come: `ordered`, `delivered` or `acknowledged`.
+        age_s: since it was ordered.
+        orders: orders seen after it.
+    """
+
+    halt_id: str
+    step: str
+    age_s: Seconds
+    orders: Count = 0
+
+
 class Resumed(Event, frozen=True, kw_only=True):
-    """An explicit act let an agent trade again. `rebase` sets a new baseline for the guard only."""
+    """An explicit act let an agent trade again; without an agent, all whom the halt holds.
+
+    Attributes:
+        rebase: a new baseline for the guard, and for the guard only.
+        ramp_s: how long orders stay capped at `ramp_notional_usd`; 0 for no cap.
+        baseline_nav: NAV from which the guard measures after a rebase; the present one when None.
+    """
 
     halt_id: str
     actor: str
     reason: str
     rebase: bool = False
     ramp_s: Seconds = 0.0
+    ramp_notional_usd: Amount | None = None
     baseline_nav: float | None = None
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 from fleawatch.clock import Clock
 from fleawatch.errors import BadEvent, StoreError
 from fleawatch.events import AMENDABLE, Amended, AnyEvent, Event, Tick, check, fact_id, merge
-from fleawatch.flow.outputs import Output
+from fleawatch.flow.outputs import Conclusion, Output
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.rules import RulesInForce
 from fleawatch.flow.snapshot import freeze, thaw
@@ -42,6 +42,7 @@ class Monitor:
         store_error: why the store cannot commit now, empty while it can.
         failing_since: since when, by the clock; None while it can.
         seq: number of the last recorded fact.
+        listeners: told of every batch right after it was committed, with its outputs; they must not block.
     """
 
     def __init__(self, open_store: Callable[[], Store], clock: Clock) -> None:
@@ -53,6 +54,7 @@ class Monitor:
         self.store_error = ""
         self.failing_since: float | None = None
         self.seq = 0
+        self.listeners: list[Callable[[Sequence[Event], Sequence[Output]], None]] = []
         self._booking = asyncio.Lock()
         self._ending = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
@@ -126,13 +128,21 @@ class Monitor:
             self.state.repeated += repeated
             if not new:
                 return
+            facts: list[Event] = []
             outputs: list[Output] = []
             for event in new:
                 self.state, followed = step(self.state, event, self.policy)
-                outputs += followed
+                facts.append(event)
+                for output in followed:
+                    if isinstance(output, Conclusion):
+                        facts.append(output.fact)
+                    else:
+                        outputs.append(output)
             self._ahead = True
-            self.seq = await self._retried(lambda: self.store.commit(new, outputs))
+            self.seq = await self._retried(lambda: self.store.commit(facts, outputs))
             self._ahead = False
+            for told in self.listeners:
+                told(facts, outputs)
 
     async def tick(self) -> None:
         """Let time enter the belt."""

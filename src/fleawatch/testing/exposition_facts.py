@@ -243,8 +243,6 @@ def _process(at: float) -> Iterator[Event]:
 
 
 def _guards(at: float) -> Iterator[Event]:
-    yield fact(GateChanged, at, before="active", after="halted", reason="drawdown")
-    yield fact(LeaseGranted, at, epoch=1, expires_at=at + 600, state="halted")
     order: dict[str, Any] = {
         "mode": "halt",
         "scope": "agent",
@@ -253,6 +251,8 @@ def _guards(at: float) -> Iterator[Event]:
         "actor": "PFDrawdownHalt",
     }
     yield fact(HaltOrdered, at, halt_id="h", **order)
+    yield fact(GateChanged, at, before="active", after="halted", reason="ordered")
+    yield fact(LeaseGranted, at, epoch=1, expires_at=at + 600, state="halted")
     yield fact(HaltDelivered, at + 1, halt_id="h", path="gate")
     yield fact(Delivered, at, delivery_id="d", channel="slack", status="ok")
 
