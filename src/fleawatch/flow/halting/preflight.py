@@ -153,7 +153,9 @@ def _resume_resets(agent: AgentState) -> tuple[str, ...]:
         "alerts that only a person ends, and that have an action, end",
     ]
     if peak is not None and nav is not None:
-        found.append(f"with rebase the guard measures from NAV {nav:.4f} in place of {peak:.4f}, and the day's loss from now")
+        found.append(
+            f"with rebase the guard measures from NAV {nav:.4f} in place of {peak:.4f}, and the day's loss from now"
+        )
     found.append("metrics keep the true peak; lowered limits at the platform and a stopped process stay as they are")
     return tuple(found)
 
