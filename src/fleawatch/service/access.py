@@ -47,7 +47,7 @@ class Tokens:
 
     def identify(self, header: str) -> Identity | None:
         """Whose `Authorization` header it is; None when nobody's."""
-        if header[:len(_SCHEME)].lower() != _SCHEME or len(header) > LONGEST + len(_SCHEME):
+        if header[: len(_SCHEME)].lower() != _SCHEME or len(header) > LONGEST + len(_SCHEME):
             return None
         given, found = _digest(header[len(_SCHEME) :].strip()), None
         for digest, identity in self._known:

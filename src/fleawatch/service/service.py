@@ -15,9 +15,12 @@ from typing import Any, Final, Protocol
 
 from fleawatch.clock import Clock
 from fleawatch.errors import Problem, StoreError
+from fleawatch.flow.policy import Policy
 from fleawatch.flow.state import FleetState
 from fleawatch.ports import Notifier, Sink, Store
+from fleawatch.service.access import Tokens
 from fleawatch.service.config import Config
+from fleawatch.service.control import Control
 from fleawatch.service.courier import Courier, Patience
 from fleawatch.service.fleet import config_facts, declarations
 from fleawatch.service.monitor import Monitor
@@ -72,11 +75,14 @@ class Service:
         exposition: Exposition,
         sinks: Sequence[Sink] = (),
         channels: Mapping[str, Notifier] | None = None,
+        tokens: Tokens | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self.config = config
         self.clock = clock
         self.exposition = exposition
-        self.monitor = Monitor(open_store, clock)
+        self.monitor = Monitor(open_store, clock, policy)
+        self.control = Control(config, self.monitor, clock, tokens or Tokens())
         self.started_at = clock.now()
         self.replayed = 0
         self.watchdog = Watchdog()
@@ -133,6 +139,9 @@ class Service:
         self._courier = Courier(self.monitor, self._channels, patience)
         self._loop("courier", self._courier.run())
         self._loop("watchdog", self.watchdog.run())
+        self._loop("leases", self.control.leases.run())
+        self._loop("halt file", self.control.acts.watch_file())
+        self._loop("drill", self.control.acts.drill_regularly())
 
     async def stop(self) -> None:
         """Stop watching, keep everything that the store takes. May be called twice."""
@@ -146,6 +155,7 @@ class Service:
         if self._courier is not None:
             courier, self._courier = self._courier, None
             await courier.close()
+        await self.control.leases.clerk.close()
         if self._poller is not None:
             self._poller = None
             with contextlib.suppress(StoreError):
