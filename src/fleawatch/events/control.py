@@ -170,15 +170,35 @@ class LimitsOf(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     off: tuple[str, ...] = ()
 
 
+class HaltingTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How halts are carried out: times in seconds, and ids of the agents for whom harder means are allowed.
+
+    See `flow.halting.settings.HaltingPolicy`, whose fields these are.
+    """
+
+    acknowledge_s: Seconds
+    process_s: Seconds
+    confirm_s: Seconds
+    margin_s: Seconds
+    silent_s: Seconds
+    flatten_s: Seconds
+    act: bool = True
+    process: tuple[str, ...] = ()
+    platform: tuple[str, ...] = ()
+    flatten: tuple[str, ...] = ()
+    topup: tuple[str, ...] = ()
+
+
 class RulesDeclared(Event, frozen=True, kw_only=True):
     """The alerts and limits that are in force from now on; the newest declaration replaces the one before.
 
     It is a fact, so that what is folded again is judged by the rules that were in force then. `alerts` are names of the
-    catalog.
+    catalog; `halting` is how halts are carried out, None as the release has it.
     """
 
     alerts: tuple[str, ...] = ()
     limits: tuple[LimitsOf, ...] = ()
+    halting: HaltingTerms | None = None
 
 
 class HaltProbed(Event, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fleawatch.catalog.fleet import CATALOG
 from fleawatch.events import RulesDeclared
+from fleawatch.flow.halting.settings import halting_policy
 from fleawatch.flow.policy import Limits, Policy
 from fleawatch.flow.state import FleetState
 
@@ -39,4 +40,5 @@ def policy_of(rules: RulesDeclared) -> Policy:
         limits=changed["fleet"].get("", {}),
         strategy_limits=changed["strategy"],
         agent_limits=changed["agent"],
+        halting=halting_policy(rules.halting),
     )

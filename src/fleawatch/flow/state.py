@@ -14,6 +14,7 @@ import msgspec
 from fleawatch.catalog.spec import Severity
 from fleawatch.events import RulesDeclared
 from fleawatch.flow.books import Book, Casino, Escrow, EscrowStatus, Holding, Market, Position, Trading
+from fleawatch.flow.held import Baseline, Control, Halt, Ramp, Standing
 from fleawatch.flow.history import History
 from fleawatch.flow.routing.state import Routing
 from fleawatch.flow.tally import Tallies
@@ -86,104 +87,6 @@ class Profile(msgspec.Struct):
             if at <= until:
                 return strategy
         return self.strategy
-
-
-class Halt(msgspec.Struct):
-    """A halt in force, and how far it has come.
-
-    Attributes:
-        ordered_at: when it was ordered for this agent.
-        steps: when it was delivered, acknowledged and confirmed.
-        commanded: by path (`gate`, `process`, `platform`, `flatten`): when it was last taken.
-        reached: by path: when it worked.
-        attempts: how often closing positions was asked for.
-        seen: by collector: when the newest reading began that shows no order since.
-        orders: orders after it that the platform shows; `last_order_at` the newest, `marks` the newest few.
-        lied: an order was sent after the agent said that it had stopped.
-        overdue_at: when it was found not to be confirmed in time.
-    """
-
-    halt_id: str
-    mode: str
-    reason: str
-    actor: str
-    ordered_at: float
-    scope: str = "agent"
-    target: str = ""
-    steps: dict[str, float] = msgspec.field(default_factory=dict)
-    commanded: dict[str, float] = msgspec.field(default_factory=dict)
-    reached: dict[str, float] = msgspec.field(default_factory=dict)
-    attempts: int = 0
-    seen: dict[str, float] = msgspec.field(default_factory=dict)
-    orders: int = 0
-    last_order_at: float | None = None
-    marks: list[str] = msgspec.field(default_factory=list)
-    lied: bool = False
-    overdue_at: float | None = None
-
-
-class Standing(msgspec.Struct):
-    """A halt of a strategy or the fleet, which also holds who comes later. `freed` are agents that were resumed."""
-
-    halt_id: str
-    mode: str
-    scope: str
-    target: str
-    reason: str
-    actor: str
-    ordered_at: float
-    freed: dict[str, None] = msgspec.field(default_factory=dict)
-
-
-class Ramp(msgspec.Struct):
-    """After a resume: no order above `max_notional_usd` until `until`."""
-
-    until: float
-    max_notional_usd: float
-
-
-class Baseline(msgspec.Struct):
-    """What guards measure from after a rebase at `at`, in place of the true peak and the day's beginning.
-
-    Attributes:
-        nav, peak: NAV then, and the highest since; `worst` the deepest fall since, 0..1.
-        epoch: epoch of the NAV it belongs to.
-        day_ends: midnight until which `day_opening` (P&L) and `day_equity` stand in for those of the day, USD.
-    """
-
-    at: float
-    nav: float
-    peak: float
-    epoch: int
-    day_ends: float
-    day_opening: float | None
-    day_equity: float | None
-    worst: float = 0.0
-
-
-class Control(msgspec.Struct):
-    """What guards and people decided about an agent.
-
-    Attributes:
-        gate, gate_reason: as the agent's gate says it stands; None where nobody said.
-        state: what it is allowed, as ordered: closes by orders, opens by a resume only.
-        frozen: it may send no money away.
-        epoch: rises with every halt and resume; None before the first and before anybody said.
-        halt: the halt in force.
-        ramp: what caps its orders after a resume.
-        baseline: what its guards measure from after a rebase.
-    """
-
-    gate: Literal["active", "reducing", "halted"] | None = None
-    gate_reason: str = ""
-    lease_until: float | None = None
-    epoch: int | None = None
-    limits: dict[str, float] | None = None
-    state: Literal["active", "reducing", "halted"] = "active"
-    frozen: bool = False
-    halt: Halt | None = None
-    ramp: Ramp | None = None
-    baseline: Baseline | None = None
 
 
 class Health(msgspec.Struct):

@@ -7,13 +7,10 @@ from collections.abc import Sequence
 
 from fleawatch.catalog.fleet import CATALOG
 from fleawatch.clock import Clock, SystemClock
-from fleawatch.flow.halting.settings import HaltingPolicy
-from fleawatch.flow.policy import Policy
 from fleawatch.ports import Sink
 from fleawatch.service.access import tokens_of
 from fleawatch.service.channels import channels_of
 from fleawatch.service.config import Config
-from fleawatch.service.config_actuate import Actuate
 from fleawatch.service.secrets import secret
 from fleawatch.service.service import Service
 from fleawatch.sinks.jsonlog import JsonLog
@@ -52,23 +49,6 @@ def build(
         sinks=(JsonLog(sys.stdout),) if sinks is None else sinks,
         channels=channels_of(config.notify),
         tokens=tokens_of(config, secret),
-        policy=Policy(halting=halting_of(config.actuate)),
-    )
-
-
-def halting_of(actuate: Actuate) -> HaltingPolicy:
-    """How halts are carried out, as the belt needs to know it."""
-    means = actuate.agents
-    return HaltingPolicy(
-        acknowledge_s=actuate.acknowledge_s,
-        process_s=actuate.process_s,
-        confirm_s=actuate.confirm_s,
-        margin_s=actuate.margin_s,
-        silent_s=actuate.silent_s,
-        act=actuate.alerts,
-        process=frozenset(name for name, one in means.items() if one.process is not None),
-        platform=frozenset(name for name, one in means.items() if one.brake),
-        flatten=frozenset(name for name, one in means.items() if one.flatten),
     )
 
 

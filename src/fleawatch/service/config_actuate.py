@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from fleawatch.events.control import HaltingTerms
 from fleawatch.service.config_secret import Secret
 
 _UNIT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}\Z")
@@ -114,3 +115,21 @@ class Actuate(_Section):
         description="How long an agent that did not say that it stopped must have sent nothing.",
     )
     agents: dict[str, Means] = Field(default_factory=dict, description="Means by agent id.")
+
+
+def halting_of(actuate: Actuate) -> HaltingTerms:
+    """How halts are carried out, as the belt needs to know it."""
+    means = sorted(actuate.agents.items())
+    return HaltingTerms(
+        acknowledge_s=actuate.acknowledge_s,
+        process_s=actuate.process_s,
+        confirm_s=actuate.confirm_s,
+        margin_s=actuate.margin_s,
+        silent_s=actuate.silent_s,
+        flatten_s=actuate.process_s,
+        act=actuate.alerts,
+        process=tuple(name for name, one in means if one.process is not None),
+        platform=tuple(name for name, one in means if one.brake),
+        flatten=tuple(name for name, one in means if one.flatten),
+        topup=tuple(name for name, one in means if one.topup),
+    )

@@ -15,7 +15,6 @@ from typing import Any, Final, Protocol
 
 from fleawatch.clock import Clock
 from fleawatch.errors import Problem, StoreError
-from fleawatch.flow.policy import Policy
 from fleawatch.flow.state import FleetState
 from fleawatch.ports import Notifier, Sink, Store
 from fleawatch.service.access import Tokens
@@ -76,12 +75,11 @@ class Service:
         sinks: Sequence[Sink] = (),
         channels: Mapping[str, Notifier] | None = None,
         tokens: Tokens | None = None,
-        policy: Policy | None = None,
     ) -> None:
         self.config = config
         self.clock = clock
         self.exposition = exposition
-        self.monitor = Monitor(open_store, clock, policy)
+        self.monitor = Monitor(open_store, clock)
         self.control = Control(config, self.monitor, clock, tokens or Tokens())
         self.started_at = clock.now()
         self.replayed = 0

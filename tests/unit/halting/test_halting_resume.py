@@ -208,3 +208,31 @@ def test_ramp_amounts_are_money():
     belt.halt("a-1")
     belt.resume("a-1", ramp_s=60, ramp_notional_usd="2.50")
     assert belt.facts[-1].ramp_notional_usd == Decimal("2.50")
+
+
+def test_after_a_rebase_rules_that_halt_judge_from_the_new_baseline():
+    """They resolve, the warning goes on, and a new fall from the new peak fires them again."""
+    names = ("PFDrawdownHalt", "PFDrawdownWarning", "PFDailyLossLimit")
+    belt = HaltBelt(Policy(alerts=tuple(CATALOG.alerts[name] for name in names)))
+    belt.watch("a-1")
+    belt.row("a-1", "deposit", 100)
+    belt.wait(86_400)
+    lose(belt, 25)
+    for _ in range(60):
+        belt.wait(15)
+        belt.read("a-1")
+    assert belt.held("a-1").actor in names
+
+    def firing():
+        places = belt.fleet.alerts.get("a-1", {})
+        return {name for name, one in places.items() if any(instance.fired_at for instance in one.values())}
+
+    assert firing() == set(names)
+    belt.resume("a-1", belt.held("a-1").halt_id, rebase=True)
+    for _ in range(5):
+        belt.wait(15)
+        belt.read("a-1")
+    assert (firing(), belt["a-1"].control.state) == ({"PFDrawdownWarning"}, "active")
+    lose(belt, 20)
+    assert "PFDrawdownHalt" in firing()
+    assert belt["a-1"].control.state == "halted"

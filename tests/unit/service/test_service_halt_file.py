@@ -6,12 +6,12 @@ import json
 import pytest
 
 from fleawatch.errors import BadConfig
+from fleawatch.flow.halting.settings import halting_policy
 from fleawatch.service.access import Identity, Tokens, tokens_of
 from fleawatch.service.acts import FILE, Order, RefusedActError, Release
-from fleawatch.service.build import halting_of
 from fleawatch.service.config import Agent, Config
 from fleawatch.service.config_access import Access
-from fleawatch.service.config_actuate import Actuate
+from fleawatch.service.config_actuate import Actuate, halting_of
 from fleawatch.service.load import load
 from fleawatch.testing.halted import HaltBelt
 from fleawatch.testing.watched import controlled, hand_watched
@@ -165,5 +165,5 @@ class TestMeans:
                 }
             }
         )
-        policy = halting_of(actuate)
+        policy = halting_policy(halting_of(actuate))
         assert (policy.process, policy.platform, policy.flatten) == ({"a-1"}, set(), {"b-1"})

@@ -74,7 +74,7 @@ async def test_a_lease_says_all_that_a_gate_must_know(watched):
     assert lease["baselines"] == {
         "peak_nav": 1.0,
         "nav": 1.0,
-        "day_start_equity": 0.0,
+        "day_start_equity": 100.0,
         "equity": 100.0,
         "spendable": 100.0,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from fleawatch.events.control import HaltingTerms
 from fleawatch.units import MINUTE
 
 _NOBODY: Final[frozenset[str]] = frozenset()
@@ -26,6 +27,7 @@ class HaltingPolicy:
         process: agents whose process can be stopped.
         platform: agents whose limits at the platform may be lowered.
         flatten: agents whose positions may be closed.
+        topup: agents for whom the faucet may be claimed once.
     """
 
     acknowledge_s: float = 10.0
@@ -38,3 +40,23 @@ class HaltingPolicy:
     process: frozenset[str] = _NOBODY
     platform: frozenset[str] = _NOBODY
     flatten: frozenset[str] = _NOBODY
+    topup: frozenset[str] = _NOBODY
+
+
+def halting_policy(terms: HaltingTerms | None) -> HaltingPolicy:
+    """The policy that declared terms mean; the default without any."""
+    if terms is None:
+        return HaltingPolicy()
+    return HaltingPolicy(
+        acknowledge_s=terms.acknowledge_s,
+        process_s=terms.process_s,
+        confirm_s=terms.confirm_s,
+        margin_s=terms.margin_s,
+        silent_s=terms.silent_s,
+        flatten_s=terms.flatten_s,
+        act=terms.act,
+        process=frozenset(terms.process),
+        platform=frozenset(terms.platform),
+        flatten=frozenset(terms.flatten),
+        topup=frozenset(terms.topup),
+    )
