@@ -11,6 +11,7 @@ from fleawatch.ports import Sink
 from fleawatch.service.access import tokens_of
 from fleawatch.service.channels import channels_of
 from fleawatch.service.config import Config
+from fleawatch.service.hands import hands_of
 from fleawatch.service.secrets import secret
 from fleawatch.service.service import Service
 from fleawatch.sinks.jsonlog import JsonLog
@@ -49,6 +50,7 @@ def build(
         sinks=(JsonLog(sys.stdout),) if sinks is None else sinks,
         channels=channels_of(config.notify),
         tokens=tokens_of(config, secret),
+        hands=lambda session: hands_of(config, session, secret),
     )
 
 

@@ -241,7 +241,7 @@ def disagreements(document: Mapping[str, Any]) -> list[Problem]:
 
     A value that is wrong by itself is left out here: it has its complaint already, and one mistake gets one.
     """
-    found = list(_times(document.get("collect", {})))
+    found = [*_times(document.get("collect", {})), *_strangers(document)]
     layout = _sound(Platform, document.get("platform", {}), "layout")
     listed = document.get("agents")
     agents = listed if isinstance(listed, list | tuple) else ()
@@ -277,6 +277,18 @@ def _times(collect: object) -> Iterator[Problem]:
             f"was {reading:g}, below timeout_s ({call:g}): no call could use its time",
             f"set it to {call:g} or more, or lower collect.timeout_s",
         )
+
+
+def _strangers(document: Mapping[str, Any]) -> Iterator[Problem]:
+    """Agents for whom means are configured and who are not listed."""
+    actuate, agents = document.get("actuate"), document.get("agents")
+    means = actuate.get("agents") if isinstance(actuate, Mapping) else None
+    if not isinstance(means, Mapping) or not isinstance(agents, list | tuple):
+        return
+    listed = {agent.get("id") for agent in agents if isinstance(agent, Mapping)}
+    for number, name in enumerate(means):
+        if name not in listed:
+            yield Problem(f"actuate.agents[{number}]", "is for an agent that is not listed", "name one of agents")
 
 
 def _sound(section: type[_Section], raw: object, name: str) -> Any:

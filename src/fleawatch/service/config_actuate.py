@@ -56,11 +56,10 @@ class Means(_Section):
     )
     brake: bool = Field(
         False,
-        description="Lower its position limit at the exchange to one dollar when nothing else worked. Its own key can raise it again; "
+        description="Lower its position limit at the exchange to one cent when nothing else worked. Its own key can raise it again; "
         "it is not raised by a resume.",
     )
     flatten: bool = Field(False, description="Close its positions, one by one, when a halt asks for it.")
-    topup: bool = Field(False, description="Claim the faucet once when its balance is low.")
     key: Secret | None = Field(None, description="Where the trading key is found with which brake and flatten act.")
 
     @model_validator(mode="after")
@@ -131,5 +130,4 @@ def halting_of(actuate: Actuate) -> HaltingTerms:
         process=tuple(name for name, one in means if one.process is not None),
         platform=tuple(name for name, one in means if one.brake),
         flatten=tuple(name for name, one in means if one.flatten),
-        topup=tuple(name for name, one in means if one.topup),
     )

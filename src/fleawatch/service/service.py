@@ -13,11 +13,14 @@ import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, Protocol
 
+import aiohttp
+
 from fleawatch.clock import Clock
 from fleawatch.errors import Problem, StoreError
 from fleawatch.flow.state import FleetState
 from fleawatch.ports import Notifier, Sink, Store
 from fleawatch.service.access import Tokens
+from fleawatch.service.actuation import Actuation, Actuators
 from fleawatch.service.config import Config
 from fleawatch.service.control import Control
 from fleawatch.service.courier import Courier, Patience
@@ -75,11 +78,14 @@ class Service:
         sinks: Sequence[Sink] = (),
         channels: Mapping[str, Notifier] | None = None,
         tokens: Tokens | None = None,
+        hands: Callable[[aiohttp.ClientSession], Actuators] | None = None,
     ) -> None:
         self.config = config
         self.clock = clock
         self.exposition = exposition
         self.monitor = Monitor(open_store, clock)
+        self.actuation = Actuation(self.monitor)
+        self._hands = hands
         self.control = Control(config, self.monitor, clock, tokens or Tokens())
         self.started_at = clock.now()
         self.replayed = 0
@@ -108,6 +114,8 @@ class Service:
         """
         self.replayed = await self.monitor.recover()
         self._platform = self._open_platform()
+        if self._hands is not None:
+            self.actuation.actuators = self._hands(self._platform.session)
         sources = [source for agent in self._agents for source in sources_for(agent, self._platform)]
         collectors: dict[str, list[str]] = {}
         for source in sources:
@@ -131,7 +139,7 @@ class Service:
         self._loop("tick", self._every(self.config.collect.interval_s, self.monitor.tick))
         self._loop("snapshot", self._every(self.config.store.snapshot_s, self.monitor.save))
         self._loop("retention", self._every(RETENTION_EVERY_S, self._forget_old, at_once=True))
-        self._loop("outbox", Outbox(self.monitor, self._sinks).run())
+        self._loop("outbox", Outbox(self.monitor, self._sinks, self.actuation).run())
         notify = self.config.notify
         patience = Patience(retries=notify.retries, give_up_after_s=notify.give_up_after_s)
         self._courier = Courier(self.monitor, self._channels, patience)
@@ -154,6 +162,7 @@ class Service:
             courier, self._courier = self._courier, None
             await courier.close()
         await self.control.leases.clerk.close()
+        await self.actuation.close()
         if self._poller is not None:
             self._poller = None
             with contextlib.suppress(StoreError):
