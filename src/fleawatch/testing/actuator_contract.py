@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from fleawatch.flow.outputs import HaltCommand
@@ -19,16 +20,16 @@ def command(**fields: Any) -> HaltCommand:
     return HaltCommand(**{**defaults, **fields})
 
 
-class ActuatorContract:
+class ActuatorContract(ABC):
     """Subclass it and give `actuator`, a fresh one that can do its work, and `broken`, one whose other side is not there."""
 
+    @abstractmethod
     async def actuator(self) -> Actuator:
         """One that works."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def broken(self) -> Actuator:
         """One that cannot work."""
-        raise NotImplementedError
 
     async def twice_is_harmless(self) -> None:
         """The second time it is done as well: a command may come again after a crash."""
