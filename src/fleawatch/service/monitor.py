@@ -128,21 +128,34 @@ class Monitor:
             self.state.repeated += repeated
             if not new:
                 return
-            facts: list[Event] = []
-            outputs: list[Output] = []
-            for event in new:
-                self.state, followed = step(self.state, event, self.policy)
-                facts.append(event)
-                for output in followed:
-                    if isinstance(output, Conclusion):
-                        facts.append(output.fact)
-                    else:
-                        outputs.append(output)
+            facts, outputs = await self._followed(new)
             self._ahead = True
             self.seq = await self._retried(lambda: self.store.commit(facts, outputs))
             self._ahead = False
             for told in self.listeners:
                 told(facts, outputs)
+
+    async def _followed(self, events: Sequence[Event]) -> tuple[list[Event], list[Output]]:
+        """Fold new facts: these with what the belt concluded from each behind it, and what is to be done.
+
+        A conclusion that is on record is left out: a commit takes new facts only, and must not fail for ever on one.
+        """
+        facts: list[Event] = []
+        outputs: list[Output] = []
+        concluded: list[str] = []
+        for event in events:
+            self.state, followed = step(self.state, event, self.policy)
+            facts.append(event)
+            for output in followed:
+                if isinstance(output, Conclusion):
+                    facts.append(output.fact)
+                    concluded.append(output.fact.fact_id)
+                else:
+                    outputs.append(output)
+        if concluded:
+            recorded = await self._retried(lambda: self.store.known(concluded))
+            facts = list({fact.fact_id: fact for fact in facts if fact.fact_id not in recorded}.values())
+        return facts, outputs
 
     async def tick(self) -> None:
         """Let time enter the belt."""

@@ -34,7 +34,7 @@ from fleawatch.sources.poller import Poller
 log = logging.getLogger("fleawatch.service")
 
 READINGS: Final = (
-    "balance_read", "game_totals", "health_read", "ledger_read", "market_tick", "order_book_snapshot", "position_marked",
+    "balance_read", "game_totals", "health_read", "lease_granted", "ledger_read", "market_tick", "order_book_snapshot", "position_marked",
     "positions_read", "referral_totals", "source_read", "source_unavailable", "tick",
 )  # fmt: skip
 """Kinds that only say how things stood at a moment; kept for hours, where facts about money are kept for days."""

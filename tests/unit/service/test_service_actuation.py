@@ -10,6 +10,7 @@ from fleawatch.actuate.memory import MemoryActuator
 from fleawatch.clock import ManualClock
 from fleawatch.events import (
     AgentDeclared,
+    AgentRetired,
     HaltOrdered,
     LedgerEntry,
     Resumed,
@@ -131,6 +132,37 @@ def test_what_is_not_configured_is_not_guessed():
         await unanswered(monitor, monitor.clock, outbox, actuation)
         await settle(outbox, actuation)
         assert monitor.state.agents["a-1"].control.halt.reached == {}
+        await monitor.close()
+
+    asyncio.run(run())
+
+
+def test_an_agent_that_comes_back_to_a_halted_fleet_is_halted_anew():
+    """Also when it was retired meanwhile: nothing that is concluded a second time keeps the record from going on."""
+
+    async def run():
+        monitor, _, _ = await service()
+        await monitor.book(beginning())
+        await monitor.book(
+            [
+                fact(
+                    HaltOrdered,
+                    NOW,
+                    "",
+                    halt_id="h1",
+                    mode="halt",
+                    scope="fleet",
+                    target="",
+                    reason="manual",
+                    actor="ann",
+                )
+            ]
+        )
+        for number in range(3):
+            at = NOW + number
+            await monitor.book([fact(AgentRetired, at)])
+            await monitor.book([fact(AgentDeclared, at, strategy="s", collectors=("casino",), version=str(number))])
+            assert monitor.state.agents["a-1"].control.state == "halted"
         await monitor.close()
 
     asyncio.run(run())

@@ -117,7 +117,7 @@ def _joined(fleet: FleetState, event: AgentDeclared | StrategySwitched) -> Itera
     if agent is None or standing is None:
         return
     fact = HaltOrdered(
-        fact_id=f"belt:halt_ordered:{agent.agent_id}:{standing.halt_id}",
+        fact_id=f"belt:halt_ordered:{agent.agent_id}:{standing.halt_id}:{event.seen_at:.3f}",
         agent_id=agent.agent_id,
         at=event.seen_at,
         seen_at=event.seen_at,

@@ -70,7 +70,7 @@ def overdue(agent: AgentState, halt: Halt, at: float) -> list[Output]:
         return []
     step = next((name for name in ("confirmed", "acknowledged", "delivered") if name in halt.steps), "ordered")
     fact = HaltOverdue(
-        fact_id=f"belt:halt_overdue:{agent.agent_id}:{halt.halt_id}",
+        fact_id=f"belt:halt_overdue:{agent.agent_id}:{halt.halt_id}:{halt.ordered_at:.3f}",
         agent_id=agent.agent_id,
         at=at,
         seen_at=at,
