@@ -129,7 +129,6 @@ class Monitor:
             if not new:
                 return
             facts, outputs = await self._followed(new)
-            self._ahead = True
             self.seq = await self._retried(lambda: self.store.commit(facts, outputs))
             self._ahead = False
             for told in self.listeners:
@@ -152,6 +151,7 @@ class Monitor:
                     concluded.append(output.fact.fact_id)
                 else:
                     outputs.append(output)
+        self._ahead = True
         if concluded:
             recorded = await self._retried(lambda: self.store.known(concluded))
             facts = list({fact.fact_id: fact for fact in facts if fact.fact_id not in recorded}.values())
