@@ -72,7 +72,10 @@ class Means(_Section):
 class Actuate(_Section):
     """How halts are carried out, and how long each step may take. Seconds."""
 
-    alerts: bool = Field(True, description="Whether alerts with an action halt; without it only people and gates do.")
+    alerts: bool = Field(
+        True,
+        description="Whether alerts with an action halt agents that have a gate or a means below; else only people and gates do.",
+    )
     acknowledge_s: float = Field(
         10.0,
         strict=True,

@@ -115,7 +115,9 @@ class _Hand:
 
         threading.Thread(target=emit, name="fleawatch-sink", daemon=True).start()
         try:
-            await asyncio.wait_for(done, SINK_S)
+            # Not `wait_for`: before Python 3.12 it loses a cancellation that comes in the moment of the answer.
+            async with asyncio.timeout(SINK_S):
+                await done
         except TimeoutError:
             if not self._busy.is_set():
                 raise

@@ -17,6 +17,8 @@ def belt():
     belt = HaltBelt()
     belt.watch("a-1", strategy="calm")
     belt.watch("b-1", strategy="wild")
+    for name in ("a-1", "b-1"):
+        belt.gate(name, "active", "ok", before="reducing")
     return belt
 
 
@@ -86,6 +88,14 @@ def test_an_alert_with_an_action_orders_what_it_says(belt, action):
 def test_what_is_no_order_orders_nothing(belt, change):
     """Alerts without a state, alerts that end, agents that are not watched."""
     assert halt(belt.fleet, belt.facts[-1], (change,), belt.policy) == ()
+
+
+def test_an_alert_stops_nobody_who_cannot_be_stopped(belt):
+    """An agent without a gate or a configured means is only watched: it is told of, and no halt is overdue for ever."""
+    belt.watch("c-1")
+    assert halt(belt.fleet, belt.facts[-1], (fired("halt", agent_id="c-1"),), belt.policy) == ()
+    policy = Policy(halting=HaltingPolicy(process=frozenset({"c-1"})))
+    assert len(halt(belt.fleet, belt.facts[-1], (fired("halt", agent_id="c-1"),), policy)) == 1
 
 
 def test_a_policy_may_let_alerts_only_speak(belt):

@@ -215,6 +215,7 @@ def test_after_a_rebase_rules_that_halt_judge_from_the_new_baseline():
     names = ("PFDrawdownHalt", "PFDrawdownWarning", "PFDailyLossLimit")
     belt = HaltBelt(Policy(alerts=tuple(CATALOG.alerts[name] for name in names)))
     belt.watch("a-1")
+    belt.gate("a-1", "active", "ok", before="reducing")
     belt.row("a-1", "deposit", 100)
     belt.wait(86_400)
     lose(belt, 25)

@@ -44,7 +44,7 @@ def halt(fleet: FleetState, event: Event, changes: tuple[AlertChange, ...], poli
     outputs: list[Output] = []
     for change in changes:
         if change.change == "fired" and change.action in _MODES and policy.halting.act:
-            outputs += _by_alert(fleet, change)
+            outputs += _by_alert(fleet, change, policy)
     match event:
         case Tick():
             for agent in fleet.agents.values():
@@ -89,14 +89,24 @@ def _begun(fleet: FleetState, event: HaltOrdered, policy: Policy) -> Iterator[Ou
             yield from begin(agent, held, event.at, policy.halting)
 
 
-def _by_alert(fleet: FleetState, change: AlertChange) -> Iterator[Output]:
+def _by_alert(fleet: FleetState, change: AlertChange, policy: Policy) -> Iterator[Output]:
+    """An alert stops whom it is about, where there is a way to: where there is none, the fleet is only watched."""
+    if change.agent_id:
+        found = fleet.agents.get(change.agent_id)
+        agents = [] if found is None else [found]
+    else:
+        agents = list(fleet.agents.values())
     mode = _MODES[change.action]
-    agents = [fleet.agents[change.agent_id]] if change.agent_id in fleet.agents else list(fleet.agents.values())
-    if change.agent_id and change.agent_id not in fleet.agents:
-        return
-    if any(would_change(agent, mode) for agent in agents):
+    if any(_reachable(agent, policy) and would_change(agent, mode) for agent in agents):
         reason = _REASONS.get(change.labels.get("pf_family", ""), "anomaly")
         yield _order(change.key, change.agent_id, change.at, mode, reason, actor=change.alert, note=change.summary)
+
+
+def _reachable(agent: AgentState, policy: Policy) -> bool:
+    """Whether there is any way to stop the agent: a gate that was ever heard of, or a harder means."""
+    control, halting = agent.control, policy.halting
+    gated = control.gate is not None or control.lease_until is not None
+    return gated or agent.agent_id in halting.process or agent.agent_id in halting.platform
 
 
 def _by_gate(agent: AgentState, event: GateChanged) -> Iterator[Output]:
