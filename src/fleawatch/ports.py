@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, Protocol
 import msgspec
 
 from fleawatch.events import AgentDeclared, AnyEvent, Event, LedgerEntry
-from fleawatch.flow.outputs import AnyOutput, Delivery, HaltCommand, Output
+from fleawatch.flow.outputs import AnyOutput, Delivery, HaltCommand, Output, TopUp
 from fleawatch.flow.state import AgentState
 
 
@@ -255,6 +255,14 @@ class Actuator(Protocol):
 
     async def act(self, command: HaltCommand) -> Outcome:
         """Carry one command out, within twenty real seconds."""
+        ...
+
+
+class Filler(Protocol):
+    """Fills an agent's balance up. Never raises for what a server does."""
+
+    async def claim(self, wanted: TopUp) -> Outcome:
+        """Ask once, within twenty real seconds."""
         ...
 
 

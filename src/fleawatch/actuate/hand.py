@@ -37,7 +37,7 @@ class Hand:
         session: aiohttp.ClientSession,
         service: str,
         base: str,
-        key: str,
+        key: str | None,
         *,
         deadline_s: float = DEADLINE_S,
     ) -> None:
@@ -58,7 +58,9 @@ class Hand:
         """
         if deed not in ALLOWED or deed.service != self._service:
             raise ValueError(f"{deed} is nothing that the {self._service} hand may do")
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"}
+        headers = {"Content-Type": "application/json"}
+        if deed.keyed:
+            headers["Authorization"] = f"Bearer {self._key}"
         try:
             async with (
                 asyncio.timeout(self._deadline_s),

@@ -11,11 +11,12 @@ from typing import Final, Literal
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """A path that may be called, with the agent's key."""
+    """A path that may be called. `keyed`: with the agent's key."""
 
     service: str
     method: Literal["POST", "GET"]
     path: str
+    keyed: bool = True
 
     def __str__(self) -> str:
         return f"{self.method} {self.service} {self.path}"
@@ -25,5 +26,7 @@ CLOSE: Final = Deed("trading", "POST", "/v1/trade/close")
 SET_LIMITS: Final = Deed("trading", "POST", "/v1/trade/risk-settings")
 READ_LIMITS: Final = Deed("trading", "GET", "/v1/trade/risk-settings")
 
-ALLOWED: Final[frozenset[Deed]] = frozenset({CLOSE, SET_LIMITS, READ_LIMITS})
+CLAIM: Final = Deed("faucet", "POST", "/faucet/claim", keyed=False)
+
+ALLOWED: Final[frozenset[Deed]] = frozenset({CLOSE, SET_LIMITS, READ_LIMITS, CLAIM})
 """All of them."""

@@ -186,6 +186,7 @@ class HaltingTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     process: tuple[str, ...] = ()
     platform: tuple[str, ...] = ()
     flatten: tuple[str, ...] = ()
+    topup: tuple[str, ...] = ()
 
 
 class RulesDeclared(Event, frozen=True, kw_only=True):

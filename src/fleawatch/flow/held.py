@@ -94,6 +94,7 @@ class Control(msgspec.Struct):
         halt: the halt in force.
         ramp: what caps its orders after a resume.
         baseline: what its guards measure from after a rebase.
+        topped: whether the faucet has paid it; `topup_at` when it was last asked to.
     """
 
     gate: Literal["active", "reducing", "halted"] | None = None
@@ -106,3 +107,5 @@ class Control(msgspec.Struct):
     halt: Halt | None = None
     ramp: Ramp | None = None
     baseline: Baseline | None = None
+    topped: bool = False
+    topup_at: float | None = None

@@ -127,13 +127,20 @@ class HaltCommand(Output, frozen=True, kw_only=True):
     attempt: int = 1
 
 
+class TopUp(Output, frozen=True, kw_only=True):
+    """Claim the faucet for an agent, known at the casino as `casino_id`, whose balance is low."""
+
+    casino_id: str
+    balance_usd: float
+
+
 class Conclusion(Output, frozen=True, kw_only=True):
     """A fact that follows from what was folded, and is folded already: to be recorded behind the fact it follows from."""
 
     fact: Event
 
 
-AnyOutput: TypeAlias = Notice | AlertChange | Delivery | HaltCommand
+AnyOutput: TypeAlias = Notice | AlertChange | Delivery | HaltCommand | TopUp
 """Every kind of output, as one tagged union."""
 
 _decoder: Final[msgspec.json.Decoder[AnyOutput]] = msgspec.json.Decoder(AnyOutput)

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from fleawatch.events import HaltDelivered, fact_id
-from fleawatch.flow.outputs import HaltCommand
-from fleawatch.ports import Actuator, Claimed, Outcome
+from fleawatch.flow.outputs import HaltCommand, TopUp
+from fleawatch.ports import Actuator, Claimed, Filler, Outcome
 from fleawatch.service.monitor import Monitor
 
 log = logging.getLogger("fleawatch.actuation")
@@ -31,12 +31,14 @@ class Actuation:
 
     def __init__(self, monitor: Monitor, actuators: Actuators | None = None) -> None:
         self.actuators: Actuators = actuators or {}
+        self.faucet: Filler | None = None
         self._monitor = monitor
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, claimed: Claimed, command: HaltCommand) -> None:
+    def begin(self, claimed: Claimed, wanted: HaltCommand | TopUp) -> None:
         """Carry a claimed command out, and finish its row."""
-        task = asyncio.create_task(self.carry(claimed, command), name=f"halt {command.agent_id} by {command.path}")
+        work = self.carry(claimed, wanted) if isinstance(wanted, HaltCommand) else self.fill(claimed, wanted)
+        task = asyncio.create_task(work, name=wanted.key)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -72,6 +74,19 @@ class Actuation:
         retry = now + 2.0**claimed.attempts if again else None
         error = f"{outcome.status}: {outcome.reason}"
         await self._monitor.in_store(lambda: store.fail(claimed.id, now=now, error=error, retry_at=retry))
+
+    async def fill(self, claimed: Claimed, wanted: TopUp) -> None:
+        """Claim the faucet once. It is asked again no sooner than the belt says so."""
+        outcome = Outcome("refused", "nothing is configured for it")
+        if self.faucet is not None:
+            outcome = await self.faucet.claim(wanted)
+        store, now = self._monitor.store, self._monitor.clock.now()
+        if outcome.status == "done":
+            await self._monitor.in_store(lambda: store.finish(claimed.id, now=now))
+            return
+        log.warning("the faucet did not pay %s: %s, %s", wanted.agent_id, outcome.status, outcome.reason)
+        error = f"{outcome.status}: {outcome.reason}"
+        await self._monitor.in_store(lambda: store.fail(claimed.id, now=now, error=error, retry_at=None))
 
     async def close(self) -> None:
         """Leave what is under way: its row is claimed again by the next process."""

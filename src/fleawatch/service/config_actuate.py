@@ -60,6 +60,7 @@ class Means(_Section):
         "it is not raised by a resume.",
     )
     flatten: bool = Field(False, description="Close its positions, one by one, when a halt asks for it.")
+    topup: bool = Field(False, description="Claim the faucet, once, when the balance is below the limit balance_low.")
     key: Secret | None = Field(None, description="Where the trading key is found with which brake and flatten act.")
 
     @model_validator(mode="after")
@@ -67,6 +68,9 @@ class Means(_Section):
         if (self.brake or self.flatten) and self.key is None:
             raise ValueError("lacks key; brake and flatten act with a trading key that is named here on purpose")
         return self
+
+
+_BASE: Final = re.compile(r"https?://[A-Za-z0-9._-]+(?::[0-9]{1,5})?\Z")
 
 
 class Actuate(_Section):
@@ -116,7 +120,15 @@ class Actuate(_Section):
         le=86_400,
         description="How long an agent that did not say that it stopped must have sent nothing.",
     )
+    faucet: str = Field("https://faucet.purpleflea.com", description="Base address of the faucet, for `topup`.")
     agents: dict[str, Means] = Field(default_factory=dict, description="Means by agent id.")
+
+    @field_validator("faucet")
+    @classmethod
+    def _is_a_base(cls, value: str) -> str:
+        if _BASE.match(value) is None:
+            raise ValueError("not a base address; write scheme and host only, as https://host or http://host:port")
+        return value
 
 
 def halting_of(actuate: Actuate) -> HaltingTerms:
@@ -133,4 +145,5 @@ def halting_of(actuate: Actuate) -> HaltingTerms:
         process=tuple(name for name, one in means if one.process is not None),
         platform=tuple(name for name, one in means if one.brake),
         flatten=tuple(name for name, one in means if one.flatten),
+        topup=tuple(name for name, one in means if one.topup),
     )

@@ -10,6 +10,7 @@ from fleawatch.actuate.brake import Brake
 from fleawatch.actuate.flatten import Flatten
 from fleawatch.actuate.hand import Hand
 from fleawatch.actuate.process import ProcessStop, kubernetes, pm2, systemd
+from fleawatch.actuate.topup import Faucet
 from fleawatch.ports import Actuator
 from fleawatch.service.config import Config
 from fleawatch.service.config_actuate import Process
@@ -36,6 +37,11 @@ def hands_of(
         if means.flatten:
             found[agent_id, "flatten"] = Flatten(hand)
     return found
+
+
+def faucet_of(config: Config, session: aiohttp.ClientSession) -> Faucet:
+    """The faucet of a configuration; it is asked without a key."""
+    return Faucet(Hand(session, "faucet", config.actuate.faucet, None))
 
 
 def _arguments(process: Process) -> tuple[str, ...]:

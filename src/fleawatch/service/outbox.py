@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from fleawatch.errors import StoreError
-from fleawatch.flow.outputs import AnyOutput, HaltCommand
+from fleawatch.flow.outputs import AnyOutput, HaltCommand, TopUp
 from fleawatch.ports import Claimed, Sink
 from fleawatch.service.actuation import Actuation
 from fleawatch.service.monitor import Monitor
@@ -25,7 +25,7 @@ BATCH: Final = 100
 LEASE_S: Final = 60.0
 ATTEMPTS: Final = 5
 PAUSE_S: Final = 0.5
-KINDS: Final = ("notice", "alertchange", "haltcommand")
+KINDS: Final = ("notice", "alertchange", "haltcommand", "topup")
 """What goes to the sinks, and to those who carry halts out. Deliveries have a courier of their own: a channel that hangs must not hold up the log."""
 SINK_S: Final = 10.0
 """Real seconds that a sink may take for one output."""
@@ -57,7 +57,7 @@ class Outbox:
             lambda: store.claim(now=clock.now(), limit=BATCH, lease_s=LEASE_S, kinds=KINDS)
         )
         for one in claimed:
-            if self._actuation is not None and isinstance(one.output, HaltCommand):
+            if self._actuation is not None and isinstance(one.output, (HaltCommand, TopUp)):
                 self._actuation.begin(one, one.output)
             else:
                 await self._act(one)

@@ -25,6 +25,7 @@ from fleawatch.service.config import Config
 from fleawatch.service.control import Control
 from fleawatch.service.courier import Courier, Patience
 from fleawatch.service.fleet import config_facts, declarations
+from fleawatch.service.hands import faucet_of
 from fleawatch.service.monitor import Monitor
 from fleawatch.service.outbox import Outbox
 from fleawatch.service.watchdog import Watchdog
@@ -116,6 +117,8 @@ class Service:
         self._platform = self._open_platform()
         if self._hands is not None:
             self.actuation.actuators = self._hands(self._platform.session)
+        if any(means.topup for means in self.config.actuate.agents.values()):
+            self.actuation.faucet = faucet_of(self.config, self._platform.session)
         sources = [source for agent in self._agents for source in sources_for(agent, self._platform)]
         collectors: dict[str, list[str]] = {}
         for source in sources:

@@ -70,9 +70,10 @@ def acted(exchange, make, **fields):
 
 
 def test_nothing_else_can_ever_be_sent():
-    """Two posts, one read; never an open, a withdrawal, or the close-all that closes nothing."""
+    """Three posts, one read; never an open, a withdrawal, or the close-all that closes nothing."""
     assert {str(deed) for deed in routes.ALLOWED} == {
         "POST trading /v1/trade/close", "POST trading /v1/trade/risk-settings", "GET trading /v1/trade/risk-settings",
+        "POST faucet /faucet/claim",
     }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from fleawatch.flow.halting import guard
 from fleawatch.flow.halting.ladder import begin, climb
 from fleawatch.flow.halting.life import SOURCE, concluded, watch
 from fleawatch.flow.halting.obey import in_scope, standing_for, would_change
+from fleawatch.flow.halting.topup import seen, topup
 from fleawatch.flow.outputs import AlertChange, Output
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.state import AgentState, FleetState
@@ -49,6 +50,7 @@ def halt(fleet: FleetState, event: Event, changes: tuple[AlertChange, ...], poli
         case Tick():
             for agent in fleet.agents.values():
                 _pass(agent, fleet.at)
+                outputs += topup(agent, fleet.at, policy)
                 if agent.control.halt is not None:
                     outputs += climb(agent, agent.control.halt, fleet.at, policy.halting)
         case HaltOrdered():
@@ -64,6 +66,7 @@ def halt(fleet: FleetState, event: Event, changes: tuple[AlertChange, ...], poli
 
 def _about(agent: AgentState, event: Event, policy: Policy) -> list[Output]:
     guard.follow(agent)
+    seen(agent, event)
     outputs = list(_by_gate(agent, event)) if isinstance(event, GateChanged) else []
     held = agent.control.halt
     if held is None:

@@ -27,6 +27,7 @@ class HaltingPolicy:
         process: agents whose process can be stopped.
         platform: agents whose limits at the platform may be lowered.
         flatten: agents whose positions may be closed.
+        topup: agents for whom the faucet may be claimed once.
     """
 
     acknowledge_s: float = 10.0
@@ -39,6 +40,7 @@ class HaltingPolicy:
     process: frozenset[str] = _NOBODY
     platform: frozenset[str] = _NOBODY
     flatten: frozenset[str] = _NOBODY
+    topup: frozenset[str] = _NOBODY
 
 
 def halting_policy(terms: HaltingTerms | None) -> HaltingPolicy:
@@ -56,4 +58,5 @@ def halting_policy(terms: HaltingTerms | None) -> HaltingPolicy:
         process=frozenset(terms.process),
         platform=frozenset(terms.platform),
         flatten=frozenset(terms.flatten),
+        topup=frozenset(terms.topup),
     )

@@ -85,6 +85,7 @@ AUDITED_OUTPUTS: Final = MappingProxyType(
             "alert", "fingerprint", "change", "severity", "labels", "reason", "summary", "value", "started_at", "action",
         ),
         "halt_command": ("halt_id", "path", "mode", "epoch", "reason", "actor", "positions", "attempt"),
+        "top_up": ("casino_id", "balance_usd"),
         "delivery": ("channel", "kind", "group", "severity", "title", "reason", "alerts.fingerprint"),
     }
 )  # fmt: skip
