@@ -142,6 +142,14 @@ async def test_a_gates_word_is_booked_when_it_is_news(watched):
 
 
 @beside(one_agent)
+async def test_a_service_that_lost_epochs_learns_them_from_its_gates(watched):
+    """Restored from an old backup it goes on where the gate is, so that its leases are taken again."""
+    assert (await tell(watched, epoch=7)).json()["epoch"] == 7
+    await halt(watched)
+    assert watched.monitor.state.agents["a-1"].control.epoch == 8
+
+
+@beside(one_agent)
 async def test_a_gate_that_halted_itself_gets_a_lease_that_says_so(watched):
     """In the very answer, with a halt to acknowledge and an epoch above its own."""
     lease = (await tell(watched, state="halted", reason="drawdown_halt")).json()
