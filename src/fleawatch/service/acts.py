@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+import logging
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fleawatch.clock import Clock
-from fleawatch.errors import Problem
+from fleawatch.errors import Problem, StoreError
 from fleawatch.events import Event, HaltOrdered, HaltProbed, Resumed, fact_id
 from fleawatch.events.control import HaltMode, HaltScope
 from fleawatch.flow.halting.preflight import Preflight, preflight
@@ -20,6 +22,8 @@ from fleawatch.flow.halting.resume import REMEDIES, may_resume
 from fleawatch.flow.state import AgentState
 from fleawatch.service.leases import Leases
 from fleawatch.service.monitor import Monitor
+
+log = logging.getLogger("fleawatch.acts")
 
 FILE: Final = "HALT"
 """Name of the file in the state directory whose presence halts the fleet."""
@@ -194,8 +198,11 @@ class Acts:
             if found is not None:
                 halt_id, note = found
                 if halt_id != self._seen_file:
-                    self._seen_file = halt_id
-                    await self.halt(Order("fleet", "", "halt", "manual", FILE, note, halt_id, source="file"))
+                    try:
+                        await self.halt(Order("fleet", "", "halt", "manual", FILE, note, halt_id, source="file"))
+                        self._seen_file = halt_id
+                    except StoreError as error:
+                        log.warning("the %s file is not heeded yet: %s", FILE, error)
             await asyncio.sleep(FILE_EVERY_S)
 
     _seen_file = ""
@@ -205,10 +212,12 @@ class Acts:
             return None
         try:
             written = self._file.stat().st_mtime_ns
-            with self._file.open("rb") as file:
-                text = file.read(4 * _NOTE)
         except OSError:
             return None
+        text = b""
+        # Whatever is there under this name halts, also what cannot be read.
+        with contextlib.suppress(OSError), self._file.open("rb") as file:
+            text = file.read(4 * _NOTE)
         digest = hashlib.sha256(f"{FILE}:{written}:".encode() + text).hexdigest()
         return digest[:16], text.decode("utf-8", "replace").strip()
 

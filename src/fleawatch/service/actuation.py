@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
+from fleawatch.errors import StoreError
 from fleawatch.events import HaltDelivered, fact_id
 from fleawatch.flow.outputs import HaltCommand, TopUp
 from fleawatch.ports import Actuator, Claimed, Filler, Outcome
@@ -37,10 +38,16 @@ class Actuation:
 
     def begin(self, claimed: Claimed, wanted: HaltCommand | TopUp) -> None:
         """Carry a claimed command out, and finish its row."""
-        work = self.carry(claimed, wanted) if isinstance(wanted, HaltCommand) else self.fill(claimed, wanted)
-        task = asyncio.create_task(work, name=wanted.key)
+        task = asyncio.create_task(self._guarded(claimed, wanted), name=wanted.key)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, claimed: Claimed, wanted: HaltCommand | TopUp) -> None:
+        try:
+            await (self.carry(claimed, wanted) if isinstance(wanted, HaltCommand) else self.fill(claimed, wanted))
+        except StoreError as error:
+            # Its claim runs out, and it is claimed again.
+            log.warning("what became of %s was not recorded: %s", wanted.key, error)
 
     async def carry(self, claimed: Claimed, command: HaltCommand) -> None:
         """The same, until it has ended."""

@@ -49,5 +49,8 @@ class Clerk:
                 await self._monitor.book(batch)
             except StoreError as error:
                 log.warning("%d facts were not booked: %s", len(batch), error)
-            if told is not None and not told.done():
-                told.set_result(None)
+            except Exception:
+                log.exception("%d facts were not booked", len(batch))
+            finally:
+                if told is not None and not told.done():
+                    told.set_result(None)

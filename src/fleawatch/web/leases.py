@@ -151,7 +151,8 @@ class _Streams:
         while True:
             agent = self._watched.monitor.state.agents.get(agent_id)
             if agent is None:
-                return  # watched no more: the gate's lease runs out
+                await send({"type": "http.response.body", "body": b""})  # watched no more: the gate's lease runs out
+                return
             stream.news.clear()
             stream.sent = standing(agent)
             await self._push(send, _message(b"lease", leases.lease(agent)))
