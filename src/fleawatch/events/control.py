@@ -176,12 +176,12 @@ class HaltingTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     See `flow.halting.settings.HaltingPolicy`, whose fields these are.
     """
 
-    acknowledge_s: Seconds
-    process_s: Seconds
-    confirm_s: Seconds
-    margin_s: Seconds
-    silent_s: Seconds
-    flatten_s: Seconds
+    acknowledge_s: Seconds = 10.0
+    process_s: Seconds = 30.0
+    confirm_s: Seconds = 120.0
+    margin_s: Seconds = 2.0
+    silent_s: Seconds = 300.0
+    flatten_s: Seconds = 30.0
     act: bool = True
     process: tuple[str, ...] = ()
     platform: tuple[str, ...] = ()
@@ -193,12 +193,12 @@ class RulesDeclared(Event, frozen=True, kw_only=True):
     """The alerts and limits that are in force from now on; the newest declaration replaces the one before.
 
     It is a fact, so that what is folded again is judged by the rules that were in force then. `alerts` are names of the
-    catalog; `halting` is how halts are carried out, None as the release has it.
+    catalog; `halting` is how halts are carried out.
     """
 
     alerts: tuple[str, ...] = ()
     limits: tuple[LimitsOf, ...] = ()
-    halting: HaltingTerms | None = None
+    halting: HaltingTerms = msgspec.field(default_factory=HaltingTerms)
 
 
 class HaltProbed(Event, frozen=True, kw_only=True):

@@ -12,6 +12,8 @@ from fleawatch.events import (
     PositionsRead,
     SourceRead,
 )
+from fleawatch.events.control import HaltingTerms
+from fleawatch.flow.halting.settings import HaltingPolicy, halting_policy
 from fleawatch.flow.outputs import HaltCommand, Notice
 from fleawatch.testing.halted import HaltBelt
 
@@ -319,3 +321,8 @@ class TestFlatten:
         belt.read("a-1", "trading")
         assert belt.commands("a-1") == ["gate"]
         assert belt.confirmed("a-1")
+
+
+def test_terms_that_say_nothing_mean_the_default():
+    """What is declared and what the belt assumes without a declaration are the same."""
+    assert halting_policy(HaltingTerms()) == HaltingPolicy()

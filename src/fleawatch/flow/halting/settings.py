@@ -43,10 +43,8 @@ class HaltingPolicy:
     topup: frozenset[str] = _NOBODY
 
 
-def halting_policy(terms: HaltingTerms | None) -> HaltingPolicy:
-    """The policy that declared terms mean; the default without any."""
-    if terms is None:
-        return HaltingPolicy()
+def halting_policy(terms: HaltingTerms) -> HaltingPolicy:
+    """The policy that declared terms mean."""
     return HaltingPolicy(
         acknowledge_s=terms.acknowledge_s,
         process_s=terms.process_s,
