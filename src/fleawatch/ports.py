@@ -6,12 +6,12 @@ A port says what is promised about ordering, retries and threads. Twins of one p
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
 from fleawatch.events import AgentDeclared, AnyEvent, Event, LedgerEntry
-from fleawatch.flow.outputs import AnyOutput, Delivery, Output
+from fleawatch.flow.outputs import AnyOutput, Delivery, HaltCommand, Output, TopUp
 from fleawatch.flow.state import AgentState
 
 
@@ -240,6 +240,29 @@ class Source(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of an action: `done`; `failed`, try again; `unknown`, no answer came, so only reading can tell; `refused`, for good."""
+
+    status: Literal["done", "failed", "unknown", "refused"]
+    reason: str = ""
+
+
+class Actuator(Protocol):
+    """Stops agents on one path. Doing it again is harmless. Never raises for what a server or a process does."""
+
+    async def act(self, command: HaltCommand) -> Outcome:
+        """Carry one command out, within twenty real seconds."""
+        ...
+
+
+class Filler(Protocol):
+    """Fills an agent's balance up. Never raises for what a server does."""
+
+    async def claim(self, wanted: TopUp) -> Outcome:
+        """Ask once, within twenty real seconds."""
         ...
 
 

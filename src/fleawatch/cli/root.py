@@ -16,11 +16,14 @@ from fleawatch.cli.audit import audit
 from fleawatch.cli.check import check
 from fleawatch.cli.demo import demo
 from fleawatch.cli.doctor import doctor
+from fleawatch.cli.drill import drill
 from fleawatch.cli.evidence import evidence
+from fleawatch.cli.halt import halt
 from fleawatch.cli.notify import notify
 from fleawatch.cli.render import render
 from fleawatch.cli.replay import replay
 from fleawatch.cli.report import report
+from fleawatch.cli.resume import resume
 from fleawatch.cli.run import run
 from fleawatch.cli.runbook import runbook
 from fleawatch.cli.status import status
@@ -57,11 +60,14 @@ COMMANDS = (
     check,
     demo,
     doctor,
+    drill,
     evidence,
+    halt,
     notify,
     render,
     replay,
     report,
+    resume,
     run,
     runbook,
     status,

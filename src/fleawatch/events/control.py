@@ -37,11 +37,12 @@ class LeaseGranted(Event, frozen=True, kw_only=True):
 
 
 class GateChanged(Event, frozen=True, kw_only=True):
-    """An agent's gate moved from one state to another, for a bounded reason."""
+    """An agent's gate moved from one state to another, for a bounded reason. `epoch` is the one it knew, None if not told."""
 
     before: GateState
     after: GateState
     reason: str
+    epoch: Count | None = None
 
 
 class HaltOrdered(Event, frozen=True, kw_only=True):
@@ -70,20 +71,42 @@ class HaltAcknowledged(Event, frozen=True, kw_only=True):
 
 
 class HaltConfirmed(Event, frozen=True, kw_only=True):
-    """The platform's own facts show no order after the halt. `last_order_at` is the last one seen, None if there is none."""
+    """The platform's own facts show no order since the halt, or since `last_order_at`, the last one after it."""
 
     halt_id: str
     last_order_at: Time | None = None
 
 
+class HaltOverdue(Event, frozen=True, kw_only=True):
+    """A halt was not confirmed within its deadline.
+
+    Attributes:
+        step: how far it has come: `ordered`, `delivered` or `acknowledged`.
+        age_s: since it was ordered.
+        orders: orders seen after it.
+    """
+
+    halt_id: str
+    step: str
+    age_s: Seconds
+    orders: Count = 0
+
+
 class Resumed(Event, frozen=True, kw_only=True):
-    """An explicit act let an agent trade again. `rebase` sets a new baseline for the guard only."""
+    """An explicit act let an agent trade again; without an agent, all whom the halt holds.
+
+    Attributes:
+        rebase: a new baseline for the guard, and for the guard only.
+        ramp_s: how long orders stay capped at `ramp_notional_usd`; 0 for no cap.
+        baseline_nav: NAV from which the guard measures after a rebase; the present one when None.
+    """
 
     halt_id: str
     actor: str
     reason: str
     rebase: bool = False
     ramp_s: Seconds = 0.0
+    ramp_notional_usd: Amount | None = None
     baseline_nav: float | None = None
 
 
@@ -147,6 +170,25 @@ class LimitsOf(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     off: tuple[str, ...] = ()
 
 
+class HaltingTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How halts are carried out: times in seconds, and ids of the agents for whom harder means are allowed.
+
+    See `flow.halting.settings.HaltingPolicy`, whose fields these are.
+    """
+
+    acknowledge_s: Seconds = 10.0
+    process_s: Seconds = 30.0
+    confirm_s: Seconds = 120.0
+    margin_s: Seconds = 2.0
+    silent_s: Seconds = 300.0
+    flatten_s: Seconds = 30.0
+    act: bool = True
+    process: tuple[str, ...] = ()
+    platform: tuple[str, ...] = ()
+    flatten: tuple[str, ...] = ()
+    topup: tuple[str, ...] = ()
+
+
 class RulesDeclared(Event, frozen=True, kw_only=True):
     """The rules that are in force from now on; the newest declaration replaces the one before.
 
@@ -156,11 +198,13 @@ class RulesDeclared(Event, frozen=True, kw_only=True):
         alerts: those that are judged, by their names in the catalog.
         limits: those that differ from the catalog's.
         routing: who hears of alerts, as JSON text; no secret is part of it. Empty: the log alone.
+        halting: how halts are carried out.
     """
 
     alerts: tuple[str, ...] = ()
     limits: tuple[LimitsOf, ...] = ()
     routing: str = ""
+    halting: HaltingTerms = msgspec.field(default_factory=HaltingTerms)
 
 
 class HaltProbed(Event, frozen=True, kw_only=True):

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from fleawatch.events.base import Count, Event, Seconds
+from fleawatch.events.base import Count, Event, Seconds, Time
 
 
 class SourceRead(Event, frozen=True, kw_only=True):
-    """A collector finished a reading of one agent. Until `valid_s` from `at` its numbers count as fresh."""
+    """A collector finished a reading of one agent. Until `valid_s` from `at` its numbers count as fresh.
+
+    Attributes:
+        duration_s: how long it took in real seconds.
+        begun_at: when it began; what happened before that is in it. None from reporters that do not say.
+    """
 
     collector: str
     duration_s: Seconds
     valid_s: Seconds
     facts: Count = 0
+    begun_at: Time | None = None
 
 
 class SourceUnavailable(Event, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ AnyEvent = (
     | amend.Amended
     | control.AlertAcknowledged | control.AlertCleared | control.ConfigChanged | control.Delivered | control.GateChanged
     | control.HaltAcknowledged | control.HaltConfirmed | control.HaltDelivered | control.HaltOrdered
-    | control.HaltProbed | control.LeaseGranted | control.LimitsDeclared | control.LimitsInForce | control.Resumed
+    | control.HaltOverdue | control.HaltProbed | control.LeaseGranted | control.LimitsDeclared | control.LimitsInForce | control.Resumed
     | control.RulesDeclared
     | control.SilenceEnded | control.Silenced
     | escrow.EscrowCompleted | escrow.EscrowCreated | escrow.EscrowDisputed | escrow.EscrowFailed

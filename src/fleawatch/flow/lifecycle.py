@@ -125,9 +125,11 @@ def _by_hand(
 ) -> Iterator[AlertChange]:
     """Alerts that a person ends, and those of an agent that is watched no more."""
     declared = _declared(policy)
+    # A resume of a halt that is in force no more frees nobody, and ends no alert.
+    freed = {what.agent_id for what in fleet.happened if what.what == "resumed"}
     for agent_id, name, place, instance in list(_instances(fleet)):
         alert = declared.get(name)
-        if alert is None or not _ended_by(event, agent_id, alert, instance):
+        if alert is None or not _ended_by(event, agent_id, alert, instance, freed):
             continue
         _forget(fleet, agent_id, name, place)
         if instance.fired_at is not None:
@@ -136,7 +138,7 @@ def _by_hand(
 
 
 def _ended_by(
-    event: AlertCleared | Resumed | AgentRetired, agent_id: str, alert: Alert, instance: AlertInstance
+    event: AlertCleared | Resumed | AgentRetired, agent_id: str, alert: Alert, instance: AlertInstance, freed: set[str]
 ) -> bool:
     match event:
         case AlertCleared():
@@ -144,7 +146,8 @@ def _ended_by(
         case AgentRetired():
             return agent_id == event.agent_id and bool(agent_id)
         case Resumed():
-            return alert.clear.manual and alert.action in _BY_RESUME and event.agent_id in ("", agent_id)
+            let_go = agent_id in freed if agent_id else not event.agent_id
+            return alert.clear.manual and alert.action in _BY_RESUME and let_go
 
 
 def _instances(fleet: FleetState) -> Iterator[tuple[str, str, str, AlertInstance]]:

@@ -10,8 +10,11 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from fleawatch.catalog.spec import Action, Severity
+from fleawatch.events import Event
+from fleawatch.events.control import HaltMode
 
 Level = Literal["info", "warning", "error", "critical"]
+HaltPath = Literal["gate", "process", "platform", "flatten"]
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True, tag_field="output", tag=str.lower):
@@ -103,7 +106,41 @@ class Delivery(Output, frozen=True, kw_only=True):
     text: str = ""
 
 
-AnyOutput: TypeAlias = Notice | AlertChange | Delivery
+class HaltCommand(Output, frozen=True, kw_only=True):
+    """Something to do so that an agent stops, on one of the paths there are.
+
+    Attributes:
+        path: `gate` (its lease), `process`, `platform` (its limits there), `flatten` (close what is open).
+        epoch: the agent's when it was ordered; a command of an older epoch than the agent's is not carried out.
+        positions: ids of the positions to close.
+        attempt: counts from 1.
+    """
+
+    halt_id: str
+    path: HaltPath
+    mode: HaltMode
+    epoch: int
+    reason: str
+    actor: str
+    ordered_at: float
+    positions: tuple[str, ...] = ()
+    attempt: int = 1
+
+
+class TopUp(Output, frozen=True, kw_only=True):
+    """Claim the faucet for an agent, known at the casino as `casino_id`, whose balance is low."""
+
+    casino_id: str
+    balance_usd: float
+
+
+class Conclusion(Output, frozen=True, kw_only=True):
+    """A fact that follows from what was folded, and is folded already: to be recorded behind the fact it follows from."""
+
+    fact: Event
+
+
+AnyOutput: TypeAlias = Notice | AlertChange | Delivery | HaltCommand | TopUp
 """Every kind of output, as one tagged union."""
 
 _decoder: Final[msgspec.json.Decoder[AnyOutput]] = msgspec.json.Decoder(AnyOutput)

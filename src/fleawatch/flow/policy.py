@@ -13,6 +13,7 @@ from typing import Final
 
 from fleawatch.catalog import limits as declared
 from fleawatch.catalog.spec import Alert
+from fleawatch.flow.halting.settings import HaltingPolicy
 from fleawatch.flow.routing.settings import RoutingPolicy
 
 Limits = Mapping[str, float | None]
@@ -31,6 +32,7 @@ class Policy:
         limits: changed for the whole fleet.
         strategy_limits, agent_limits: changed for a strategy, or one agent.
         routing: who hears of alerts, and when.
+        halting: how halts are carried out.
 
     Raises:
         ValueError: a limit is not in the catalog; every such name is listed.
@@ -41,6 +43,7 @@ class Policy:
     strategy_limits: Mapping[str, Limits] = field(default_factory=lambda: MappingProxyType({}))
     agent_limits: Mapping[str, Limits] = field(default_factory=lambda: MappingProxyType({}))
     routing: RoutingPolicy = field(default_factory=RoutingPolicy)
+    halting: HaltingPolicy = field(default_factory=HaltingPolicy)
 
     def __post_init__(self) -> None:
         given = (self.limits, *self.strategy_limits.values(), *self.agent_limits.values())

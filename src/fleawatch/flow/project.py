@@ -26,6 +26,9 @@ _EVENTS: Final[dict[str, tuple[str, Level]]] = {
     "source_failed": ("collector_error", "warning"),
     "source_recovered": ("collector_recovered", "info"),
     "notification_failed": ("notification_failed", "critical"),
+    "halt_ordered": ("trading_halted", "critical"),
+    "halt_overdue": ("halt_overdue", "critical"),
+    "resumed": ("trading_resumed", "info"),
 }
 
 
@@ -96,6 +99,9 @@ def _message(name: str, what: Happening) -> str:
         "collector_error": f"{what.subject} cannot be read: {what.reason}",
         "notification_failed": f"channel {what.fields.get('channel', '')} gave a notification up: {what.reason}",
         "collector_recovered": f"{what.subject} is read again after: {what.reason}",
+        "trading_halted": f"halted by {what.subject}: {what.reason}",
+        "halt_overdue": f"the halt was {what.subject} and is not confirmed in time: {what.reason}",
+        "trading_resumed": f"resumed by {what.subject}: {what.reason}",
     }[name]
 
 

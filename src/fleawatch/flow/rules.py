@@ -6,6 +6,7 @@ import msgspec
 
 from fleawatch.catalog.fleet import CATALOG
 from fleawatch.events import RulesDeclared
+from fleawatch.flow.halting.settings import halting_policy
 from fleawatch.flow.policy import Limits, Policy
 from fleawatch.flow.routing.settings import RoutingPolicy
 from fleawatch.flow.state import FleetState
@@ -44,6 +45,7 @@ def policy_of(rules: RulesDeclared) -> Policy:
         strategy_limits=changed["strategy"],
         agent_limits=changed["agent"],
         routing=_routing.decode(rules.routing) if rules.routing else RoutingPolicy(),
+        halting=halting_policy(rules.halting),
     )
 
 

@@ -14,6 +14,7 @@ import msgspec
 from fleawatch.catalog.spec import Severity
 from fleawatch.events import RulesDeclared
 from fleawatch.flow.books import Book, Casino, Escrow, EscrowStatus, Holding, Market, Position, Trading
+from fleawatch.flow.held import Baseline, Control, Halt, Ramp, Standing
 from fleawatch.flow.history import History
 from fleawatch.flow.routing.state import Routing
 from fleawatch.flow.tally import Tallies
@@ -26,8 +27,8 @@ from fleawatch.risk.performance import Performance
 from fleawatch.risk.stakes import Stakes
 
 __all__ = [
-    "AgentState", "AlertInstance", "Book", "Casino", "Control", "Escrow", "EscrowStatus", "FleetState", "Halt", "Happening", "Health",
-    "Holding", "Market", "Orders", "Part", "Position", "Profile", "SourceStatus", "Trading",
+    "AgentState", "AlertInstance", "Baseline", "Book", "Casino", "Control", "Escrow", "EscrowStatus", "FleetState", "Halt",
+    "Happening", "Health", "Holding", "Market", "Orders", "Part", "Position", "Profile", "Ramp", "SourceStatus", "Standing", "Trading",
 ]  # fmt: skip
 
 Part = Literal["casino", "escrow", "trading", "wallet", "domains", "referral"]
@@ -91,39 +92,6 @@ class Profile(msgspec.Struct):
             if at <= until:
                 return strategy
         return self.strategy
-
-
-class Halt(msgspec.Struct):
-    """A halt in force. `steps` holds when it was delivered, acknowledged and confirmed."""
-
-    halt_id: str
-    mode: str
-    reason: str
-    actor: str
-    ordered_at: float
-    steps: dict[str, float] = msgspec.field(default_factory=dict)
-
-
-class Control(msgspec.Struct):
-    """What guards decided about an agent, as far as it is known: None where nobody said.
-
-    Attributes:
-        limits: what the agent says it enforces, told at `limits_at`.
-        declared: what the operator wants, declared at `declared_at`.
-        probe_ok: whether the halt path answered its last probe, at `probe_at`.
-    """
-
-    gate: Literal["active", "reducing", "halted"] | None = None
-    gate_reason: str = ""
-    lease_until: float | None = None
-    epoch: int | None = None
-    limits: dict[str, float] | None = None
-    limits_at: float = 0.0
-    declared: dict[str, float] | None = None
-    declared_at: float = 0.0
-    probe_ok: bool | None = None
-    probe_at: float = 0.0
-    halt: Halt | None = None
 
 
 class Orders(msgspec.Struct):
@@ -299,7 +267,8 @@ class Happening(msgspec.Struct, frozen=True):
     Attributes:
         what: `large_win`, `large_loss`, `total_loss`, `anomaly`, `unexplained_money`, `unlisted_recipient`, `deposit`,
             `faucet`, `bonus`, `payment_received`, `referral`, `escrow_ended`, `strategy_switch`, `slow_span`,
-            `source_failed`, `source_recovered`, `notification_failed`.
+            `source_failed`, `source_recovered`, `notification_failed`, `halt_ordered`,
+            `halt_overdue`, `resumed`.
         amount: USD with a sign; 0 when it is no money.
         duration_s: how long it took; 0 when that is not the point.
         fields: what the log event of the catalog says beside these.
@@ -336,6 +305,8 @@ class FleetState(msgspec.Struct):
         rules: the rules in force as they were declared; None while the fleet is only watched.
         tracks: what rules about the fleet remember; those of an agent's rules are with the agent.
         alerts: alerts that are pending or firing, by agent id (empty for the fleet), alert and label values.
+        standing: halts of strategies and of the fleet.
+        concluded: ids of the facts that the belt concluded from the last one and has folded already.
         repeated: facts that the shell left out since its start because they were recorded; not part of a snapshot.
         refused: facts that the shell refused since its start, by reason; not part of a snapshot.
         routing: what routing remembers, which it alone changes.
@@ -366,6 +337,8 @@ class FleetState(msgspec.Struct):
     tracks: Tracks = msgspec.field(default_factory=Tracks)
     alerts: dict[str, dict[str, dict[str, AlertInstance]]] = msgspec.field(default_factory=dict)
     routing: Routing = msgspec.field(default_factory=Routing)
+    standing: dict[str, Standing] = msgspec.field(default_factory=dict)
+    concluded: dict[str, None] = msgspec.field(default_factory=dict)
     repeated: int = 0
     refused: dict[str, int] = msgspec.field(default_factory=dict)
     happened: list[Happening] = msgspec.field(default_factory=list)

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from fleawatch.events import Event
 from fleawatch.flow.evaluate import evaluate
 from fleawatch.flow.fold import fold
+from fleawatch.flow.halting.halt import halt
 from fleawatch.flow.history import History
-from fleawatch.flow.judge import halt
 from fleawatch.flow.lifecycle import advance
-from fleawatch.flow.outputs import Output
+from fleawatch.flow.outputs import Conclusion, Output
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.project import project
 from fleawatch.flow.routing.route import route
@@ -32,8 +32,25 @@ def step(state: FleetState, event: Event, policy: Policy) -> tuple[FleetState, t
     """Advance the fleet by one fact.
 
     `state` is changed in place, each part by the one stage that owns it, and returned. Outputs are in the order in which they are to
-    be acted on.
+    be acted on. What the belt concludes from the fact is a fact itself: it is folded here, comes out as a `Conclusion` to be
+    recorded behind the fact, and changes nothing when it is folded again from there.
     """
+    if state.concluded:
+        if event.fact_id in state.concluded:
+            return state, ()
+        state.concluded.clear()
+    state, outputs = _stages(state, event, policy)
+    waiting = [output.fact for output in outputs if isinstance(output, Conclusion)] if outputs else []
+    while waiting:
+        fact = waiting.pop(0)
+        state.concluded[fact.fact_id] = None
+        state, followed = _stages(state, fact, policy)
+        waiting += [output.fact for output in followed if isinstance(output, Conclusion)]
+        outputs += followed
+    return state, outputs
+
+
+def _stages(state: FleetState, event: Event, policy: Policy) -> tuple[FleetState, tuple[Output, ...]]:
     state = fold(state, event)
     verdicts = evaluate(state, event, policy)
     state, changes = advance(state, verdicts, event, policy)

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from fleawatch.catalog.fleet import CATALOG
 from fleawatch.clock import Clock, SystemClock
 from fleawatch.ports import Sink
+from fleawatch.service.access import tokens_of
 from fleawatch.service.channels import channels_of
 from fleawatch.service.config import Config
+from fleawatch.service.hands import hands_of
 from fleawatch.service.secrets import secret
 from fleawatch.service.service import Service
 from fleawatch.sinks.jsonlog import JsonLog
@@ -47,6 +49,8 @@ def build(
         exposition=Exposition(CATALOG, aliases=frozenset(config.listen.metric_aliases)),
         sinks=(JsonLog(sys.stdout),) if sinks is None else sinks,
         channels=channels_of(config.notify),
+        tokens=tokens_of(config, secret),
+        hands=lambda session: hands_of(config, session, secret),
     )
 
 

@@ -17,6 +17,8 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from fleawatch.errors import Problem
+from fleawatch.service.config_access import Access
+from fleawatch.service.config_actuate import Actuate
 from fleawatch.service.config_audit import AuditSection
 from fleawatch.service.config_notify import Notify
 from fleawatch.service.config_rules import Alerts, LimitValues, Strategy
@@ -246,6 +248,8 @@ class Config(_Section):
         default_factory=dict, description="What is particular to the agents of a strategy, by its name."
     )
     notify: Notify = Field(default_factory=Notify, description="Who is told of alerts, and how.")
+    access: Access = Field(default_factory=Access, description="Who may do what, and how long a lease to trade lasts.")
+    actuate: Actuate = Field(default_factory=Actuate, description="How agents are stopped.")
     agents: tuple[Agent, ...] = Field(min_length=1, description="The fleet.")
 
 
@@ -254,7 +258,7 @@ def disagreements(document: Mapping[str, Any]) -> list[Problem]:
 
     A value that is wrong by itself is left out here: it has its complaint already, and one mistake gets one.
     """
-    found = list(_times(document.get("collect", {})))
+    found = [*_times(document.get("collect", {})), *_strangers(document)]
     layout = _sound(Platform, document.get("platform", {}), "layout")
     listed = document.get("agents")
     agents = listed if isinstance(listed, list | tuple) else ()
@@ -290,6 +294,18 @@ def _times(collect: object) -> Iterator[Problem]:
             f"was {reading:g}, below timeout_s ({call:g}): no call could use its time",
             f"set it to {call:g} or more, or lower collect.timeout_s",
         )
+
+
+def _strangers(document: Mapping[str, Any]) -> Iterator[Problem]:
+    """Agents for whom means are configured and who are not listed."""
+    actuate, agents = document.get("actuate"), document.get("agents")
+    means = actuate.get("agents") if isinstance(actuate, Mapping) else None
+    if not isinstance(means, Mapping) or not isinstance(agents, list | tuple):
+        return
+    listed = {agent.get("id") for agent in agents if isinstance(agent, Mapping)}
+    for number, name in enumerate(means):
+        if name not in listed:
+            yield Problem(f"actuate.agents[{number}]", "is for an agent that is not listed", "name one of agents")
 
 
 def _sound(section: type[_Section], raw: object, name: str) -> Any:

@@ -6,11 +6,14 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from fleawatch.events import AgentDeclared, AgentRetired, ConfigChanged, Event, RulesDeclared, fact_id
 from fleawatch.flow.rules import routing_text
 from fleawatch.flow.state import AgentState, FleetState
 from fleawatch.ports import Store
 from fleawatch.service.config import Agent, Config
+from fleawatch.service.config_actuate import halting_of
 from fleawatch.service.config_rules import declared
 from fleawatch.service.routing import routing_of
 
@@ -53,13 +56,14 @@ def declarations(config: Config, collectors: Mapping[str, Sequence[str]], state:
         fact_id=fact_id("config", "rules_declared", f"{now:.3f}"),
         at=now,
     )
+    rules = msgspec.structs.replace(rules, halting=halting_of(config.actuate))
     if state.rules is None or _terms(rules) != _terms(state.rules):
         events.append(rules)
     return events
 
 
 def _terms(rules: RulesDeclared) -> tuple[object, ...]:
-    return (rules.alerts, rules.limits, rules.routing)
+    return (rules.alerts, rules.limits, rules.routing, rules.halting)
 
 
 def config_facts(config: Config, store: Store, now: float) -> list[Event]:

@@ -22,6 +22,7 @@ from fleawatch.errors import BadConfig, Problem
 from fleawatch.service import secrets
 from fleawatch.service.config import Config, disagreements
 from fleawatch.service.config_notify import SECRETS
+from fleawatch.service.config_secret import Secret
 from fleawatch.units import looks_like_key
 
 PREFIX: Final = "FLEAWATCH_"
@@ -124,7 +125,12 @@ def _document(path: Path) -> tuple[dict[str, Any], list[Problem]]:
     if not isinstance(loaded, dict):
         what = "a list" if isinstance(loaded, list) else "a single value"
         raise _refused(
-            path, Problem("", f"was {what}", "write sections: listen, store, audit, collect, platform, notify, agents")
+            path,
+            Problem(
+                "",
+                f"was {what}",
+                "write sections: listen, store, audit, collect, platform, notify, access, actuate, agents",
+            ),
         )
     return loaded, loader.twice
 
@@ -252,6 +258,7 @@ def _shown(place: Place, value: object) -> str:
     secret_place = place[:1] == ("agents",) and (len(place) < 3 or place[2] == "keys")
     if place[:2] == ("notify", "channels"):
         secret_place = len(place) < 4 or place[3] not in _SHOWN_OF_CHANNELS
+    secret_place = secret_place or place[0] == "actuate" or place[:2] == ("access", "tokens")
     if secret_place or looks_like_key(text) or _CREDENTIALS.search(text):
         return _HIDDEN
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
@@ -324,4 +331,17 @@ def _absolute(config: Config, base: Path) -> Config:
     audit = config.audit.model_copy(
         update={name: base / place for name, place in config.audit if isinstance(place, Path)}
     )
-    return config.model_copy(update={"agents": agents, "store": store, "notify": notify, "audit": audit})
+    tokens = tuple(token.model_copy(update={"token": _placed(token.token, base)}) for token in config.access.tokens)
+    means = {
+        name: one if one.key is None else one.model_copy(update={"key": _placed(one.key, base)})
+        for name, one in config.actuate.agents.items()
+    }
+    access = config.access.model_copy(update={"tokens": tokens})
+    actuate = config.actuate.model_copy(update={"agents": means})
+    changed: dict[str, Any] = {"agents": agents, "store": store, "notify": notify, "audit": audit}
+    changed |= {"access": access, "actuate": actuate}
+    return config.model_copy(update=changed)
+
+
+def _placed(place: Secret, base: Path) -> Secret:
+    return place if place.file is None else place.model_copy(update={"file": base / place.file})

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 from fleawatch.clock import Clock
 from fleawatch.errors import BadEvent, StoreError
 from fleawatch.events import AMENDABLE, Amended, AnyEvent, Event, Tick, check, fact_id, merge
-from fleawatch.flow.outputs import Output
+from fleawatch.flow.outputs import Conclusion, Output
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.rules import RulesInForce
 from fleawatch.flow.snapshot import freeze, thaw
@@ -42,6 +42,7 @@ class Monitor:
         store_error: why the store cannot commit now, empty while it can.
         failing_since: since when, by the clock; None while it can.
         seq: number of the last recorded fact.
+        listeners: told of every batch right after it was committed, with its outputs; they must not block.
     """
 
     def __init__(self, open_store: Callable[[], Store], clock: Clock) -> None:
@@ -53,6 +54,7 @@ class Monitor:
         self.store_error = ""
         self.failing_since: float | None = None
         self.seq = 0
+        self.listeners: list[Callable[[Sequence[Event], Sequence[Output]], None]] = []
         self._booking = asyncio.Lock()
         self._ending = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
@@ -126,13 +128,34 @@ class Monitor:
             self.state.repeated += repeated
             if not new:
                 return
-            outputs: list[Output] = []
-            for event in new:
-                self.state, followed = step(self.state, event, self.policy)
-                outputs += followed
-            self._ahead = True
-            self.seq = await self._retried(lambda: self.store.commit(new, outputs))
+            facts, outputs = await self._followed(new)
+            self.seq = await self._retried(lambda: self.store.commit(facts, outputs))
             self._ahead = False
+            for told in self.listeners:
+                told(facts, outputs)
+
+    async def _followed(self, events: Sequence[Event]) -> tuple[list[Event], list[Output]]:
+        """Fold new facts: these with what the belt concluded from each behind it, and what is to be done.
+
+        A conclusion that is on record is left out: a commit takes new facts only, and must not fail for ever on one.
+        """
+        facts: list[Event] = []
+        outputs: list[Output] = []
+        concluded: list[str] = []
+        for event in events:
+            self.state, followed = step(self.state, event, self.policy)
+            facts.append(event)
+            for output in followed:
+                if isinstance(output, Conclusion):
+                    facts.append(output.fact)
+                    concluded.append(output.fact.fact_id)
+                else:
+                    outputs.append(output)
+        self._ahead = True
+        if concluded:
+            recorded = await self._retried(lambda: self.store.known(concluded))
+            facts = list({fact.fact_id: fact for fact in facts if fact.fact_id not in recorded}.values())
+        return facts, outputs
 
     async def tick(self) -> None:
         """Let time enter the belt."""

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from fleawatch.errors import StoreError
-from fleawatch.flow.outputs import AnyOutput
+from fleawatch.flow.outputs import AnyOutput, HaltCommand, TopUp
 from fleawatch.ports import Claimed, Sink
+from fleawatch.service.actuation import Actuation
 from fleawatch.service.monitor import Monitor
 
 log = logging.getLogger("fleawatch.outbox")
@@ -24,8 +25,8 @@ BATCH: Final = 100
 LEASE_S: Final = 60.0
 ATTEMPTS: Final = 5
 PAUSE_S: Final = 0.5
-KINDS: Final = ("notice", "alertchange")
-"""What goes to the sinks. Deliveries have a courier of their own: a channel that hangs must not hold up the log."""
+KINDS: Final = ("notice", "alertchange", "haltcommand", "topup")
+"""What goes to the sinks, and to those who carry halts out. Deliveries have a courier of their own: a channel that hangs must not hold up the log."""
 SINK_S: Final = 10.0
 """Real seconds that a sink may take for one output."""
 
@@ -33,8 +34,9 @@ SINK_S: Final = 10.0
 class Outbox:
     """Carries outputs from the store to the sinks."""
 
-    def __init__(self, monitor: Monitor, sinks: Sequence[Sink]) -> None:
+    def __init__(self, monitor: Monitor, sinks: Sequence[Sink], actuation: Actuation | None = None) -> None:
         self._monitor = monitor
+        self._actuation = actuation
         self._hands = [_Hand(sink) for sink in sinks]
 
     async def run(self) -> None:
@@ -55,7 +57,10 @@ class Outbox:
             lambda: store.claim(now=clock.now(), limit=BATCH, lease_s=LEASE_S, kinds=KINDS)
         )
         for one in claimed:
-            await self._act(one)
+            if self._actuation is not None and isinstance(one.output, (HaltCommand, TopUp)):
+                self._actuation.begin(one, one.output)
+            else:
+                await self._act(one)
         return len(claimed)
 
     async def _act(self, claimed: Claimed) -> None:

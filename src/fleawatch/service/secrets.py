@@ -13,6 +13,7 @@ from fleawatch.errors import BadConfig, Problem
 from fleawatch.service.config import ServiceName
 from fleawatch.service.config_notify import NAME, SECRETS
 from fleawatch.service.config_secret import Secret
+from fleawatch.service.places import control_places
 from fleawatch.units import AGENT_ID, looks_like_key
 
 _LONGEST_NAME: Final = 24
@@ -48,6 +49,8 @@ def places(document: Mapping[str, Any]) -> Iterator[tuple[str, Secret]]:
         for key in SECRETS:
             if isinstance(channel, Mapping) and key in channel:
                 yield from _sound(f"notify.channels.{shown}.{key}", channel[key])
+    for place, raw in control_places(document):
+        yield from _sound(place, raw)
 
 
 def agents(document: Mapping[str, Any]) -> Iterator[tuple[int, Mapping[str, Any]]]:

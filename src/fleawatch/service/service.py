@@ -13,13 +13,19 @@ import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, Protocol
 
+import aiohttp
+
 from fleawatch.clock import Clock
 from fleawatch.errors import Problem, StoreError
 from fleawatch.flow.state import FleetState
 from fleawatch.ports import Notifier, Sink, Store
+from fleawatch.service.access import Tokens
+from fleawatch.service.actuation import Actuation, Actuators
 from fleawatch.service.config import Config
+from fleawatch.service.control import Control
 from fleawatch.service.courier import Courier, Patience
 from fleawatch.service.fleet import config_facts, declarations
+from fleawatch.service.hands import faucet_of
 from fleawatch.service.monitor import Monitor
 from fleawatch.service.outbox import Outbox
 from fleawatch.service.watchdog import Watchdog
@@ -29,7 +35,7 @@ from fleawatch.sources.poller import Poller
 log = logging.getLogger("fleawatch.service")
 
 READINGS: Final = (
-    "balance_read", "game_totals", "health_read", "ledger_read", "market_tick", "order_book_snapshot", "position_marked",
+    "balance_read", "game_totals", "health_read", "lease_granted", "ledger_read", "market_tick", "order_book_snapshot", "position_marked",
     "positions_read", "referral_totals", "source_read", "source_unavailable", "tick",
 )  # fmt: skip
 """Kinds that only say how things stood at a moment; kept for hours, where facts about money are kept for days."""
@@ -72,11 +78,16 @@ class Service:
         exposition: Exposition,
         sinks: Sequence[Sink] = (),
         channels: Mapping[str, Notifier] | None = None,
+        tokens: Tokens | None = None,
+        hands: Callable[[aiohttp.ClientSession], Actuators] | None = None,
     ) -> None:
         self.config = config
         self.clock = clock
         self.exposition = exposition
         self.monitor = Monitor(open_store, clock)
+        self.actuation = Actuation(self.monitor)
+        self._hands = hands
+        self.control = Control(config, self.monitor, clock, tokens or Tokens())
         self.started_at = clock.now()
         self.replayed = 0
         self.watchdog = Watchdog()
@@ -104,6 +115,10 @@ class Service:
         """
         self.replayed = await self.monitor.recover()
         self._platform = self._open_platform()
+        if self._hands is not None:
+            self.actuation.actuators = self._hands(self._platform.session)
+        if any(means.topup for means in self.config.actuate.agents.values()):
+            self.actuation.faucet = faucet_of(self.config, self._platform.session)
         sources = [source for agent in self._agents for source in sources_for(agent, self._platform)]
         collectors: dict[str, list[str]] = {}
         for source in sources:
@@ -127,12 +142,15 @@ class Service:
         self._loop("tick", self._every(self.config.collect.interval_s, self.monitor.tick))
         self._loop("snapshot", self._every(self.config.store.snapshot_s, self.monitor.save))
         self._loop("retention", self._every(RETENTION_EVERY_S, self._forget_old, at_once=True))
-        self._loop("outbox", Outbox(self.monitor, self._sinks).run())
+        self._loop("outbox", Outbox(self.monitor, self._sinks, self.actuation).run())
         notify = self.config.notify
         patience = Patience(retries=notify.retries, give_up_after_s=notify.give_up_after_s)
         self._courier = Courier(self.monitor, self._channels, patience)
         self._loop("courier", self._courier.run())
         self._loop("watchdog", self.watchdog.run())
+        self._loop("leases", self.control.leases.run())
+        self._loop("halt file", self.control.acts.watch_file())
+        self._loop("drill", self.control.acts.drill_regularly())
 
     async def stop(self) -> None:
         """Stop watching, keep everything that the store takes. May be called twice."""
@@ -146,6 +164,8 @@ class Service:
         if self._courier is not None:
             courier, self._courier = self._courier, None
             await courier.close()
+        await self.control.leases.clerk.close()
+        await self.actuation.close()
         if self._poller is not None:
             self._poller = None
             with contextlib.suppress(StoreError):

@@ -13,7 +13,7 @@ import msgspec
 
 from fleawatch.catalog.logs import COMMON_FIELDS, RESERVED_FIELDS
 from fleawatch.catalog.spec import Severity
-from fleawatch.flow.outputs import AnyOutput, Delivery, Level, Notice
+from fleawatch.flow.outputs import AnyOutput, Delivery, HaltCommand, Level, Notice, TopUp
 from fleawatch.scrub import Plain, scrub, scrub_fields
 from fleawatch.units import iso
 
@@ -31,7 +31,7 @@ def _told(output: AnyOutput) -> Notice | None:
     """What a line says of an output; None for what is no news beside the alert it carries."""
     if isinstance(output, Notice):
         return output
-    if isinstance(output, Delivery):
+    if isinstance(output, (Delivery, HaltCommand, TopUp)):
         return None
     fields: dict[str, str | float | int | bool | None] = {
         "alertname": output.alert,

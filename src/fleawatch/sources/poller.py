@@ -196,7 +196,7 @@ class Poller:
         async with seat.busy, bulkhead:
             if scheduled and self._stopping.is_set():
                 return None
-            begun = time.perf_counter()
+            begun, begun_at = time.perf_counter(), self._clock.now()
             try:
                 facts = await self._facts(source)
             except SourceError as error:
@@ -209,7 +209,7 @@ class Poller:
                     seat.pace.failed(error.reason, error.retry_after)
                 await self._commit(seat, (failure,))
                 return failure
-            end = self._end(source, len(facts), time.perf_counter() - begun)
+            end = self._end(source, len(facts), begun_at, time.perf_counter() - begun)
             if await self._commit(seat, (*facts, end)):
                 seat.pace.worked()
             return None
@@ -259,7 +259,7 @@ class Poller:
             await seat.source.close()
         self._running = False
 
-    def _end(self, source: Source, facts: int, duration_s: float) -> SourceRead:
+    def _end(self, source: Source, facts: int, begun_at: float, duration_s: float) -> SourceRead:
         at = self._clock.now()
         return SourceRead(
             fact_id=reading_id(source.collector, "source_read", source.agent_id, at),
@@ -271,6 +271,7 @@ class Poller:
             duration_s=duration_s,
             valid_s=max(self._valid_s, SLOWEST_ROUND_INTERVALS * self._interval()),
             facts=facts,
+            begun_at=begun_at,
         )
 
     def _failure(self, source: Source, error: SourceError, duration_s: float) -> SourceUnavailable:

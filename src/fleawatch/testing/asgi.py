@@ -46,15 +46,21 @@ class Stream:
 
 
 async def call(
-    app: ASGIApp, path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, raises: bool = True
+    app: ASGIApp,
+    path: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    raises: bool = True,
 ) -> Answer:
     """The whole answer to one request. `path` may carry a query.
 
     With `raises=False`, what the application raises after it has answered is left to it, as a client would not see it.
     """
     started: dict[str, Any] = {}
-    body = bytearray()
-    requests = [{"type": "http.request", "body": b"", "more_body": False}]
+    found = bytearray()
+    requests = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Mapping[str, Any]:
         if not requests:
@@ -65,14 +71,14 @@ async def call(
         if message["type"] == "http.response.start":
             started.update(message)
         else:
-            body.extend(message.get("body", b""))
+            found.extend(message.get("body", b""))
 
     try:
         await app(_scope(path, method, headers or {}), receive, send)  # type: ignore[arg-type]  # plain mappings are messages
     except Exception:
         if raises or not started:
             raise
-    return Answer(started["status"], _headers(started), bytes(body))
+    return Answer(started["status"], _headers(started), bytes(found))
 
 
 @contextlib.asynccontextmanager

@@ -257,8 +257,6 @@ def _process(at: float) -> Iterator[Event]:
 
 
 def _guards(at: float) -> Iterator[Event]:
-    yield fact(GateChanged, at, before="active", after="halted", reason="drawdown")
-    yield fact(LeaseGranted, at, epoch=1, expires_at=at + 600, state="halted")
     order: dict[str, Any] = {
         "mode": "halt",
         "scope": "agent",
@@ -267,6 +265,8 @@ def _guards(at: float) -> Iterator[Event]:
         "actor": "PFDrawdownHalt",
     }
     yield fact(HaltOrdered, at, halt_id="h", **order)
+    yield fact(GateChanged, at, before="active", after="halted", reason="ordered")
+    yield fact(LeaseGranted, at, epoch=1, expires_at=at + 600, state="halted")
     yield fact(HaltDelivered, at + 1, halt_id="h", path="gate")
     yield fact(HaltProbed, at, path="gate", ok=True, duration_s=0.1)
     yield fact(LimitsDeclared, at, limits={"drawdown_halt": 0.2, "order_rate": 30.0})

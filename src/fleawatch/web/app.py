@@ -1,6 +1,7 @@
 """The web application: /metrics, health, the JSON API, the stream and the pages, over one running service.
 
-Only GET and HEAD: nothing on this surface changes anything.
+Nothing that is read changes anything: only GET and HEAD. What changes something is apart (`acts`, `leases`), and asks
+every request for a token.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from fleawatch.errors import Problem
+from fleawatch.web.acts import Acts
 from fleawatch.web.answer import TEXT, answer, json_answer, problem_document, wants_json
 from fleawatch.web.api import Api, agent_of
 from fleawatch.web.guard import HEADERS, Guard
 from fleawatch.web.health import Health
+from fleawatch.web.leases import Leases
 from fleawatch.web.metrics import Metrics
 from fleawatch.web.pages import Pages
 from fleawatch.web.problems import RequestError
@@ -36,7 +39,7 @@ log = logging.getLogger("fleawatch.web")
 _STATIC: Final = Path(__file__).parent / "static"
 _REMEDIES: Final = {
     404: "the page is at /, the API at /api/v1/fleet, metrics at /metrics",
-    405: "use GET; this surface is read-only",
+    405: "use GET; only halt, resume, drill and what gates report are sent by POST",
 }
 
 
@@ -99,6 +102,12 @@ class _Refusals:
         return answer(request, text.encode(), TEXT, status=status, headers=headers)
 
 
+def _changing(service: Watched) -> list[Route]:
+    """The addresses where something can be changed, or where an agent's gate listens."""
+    control = service.control
+    return [] if control is None else [*Leases(service, control).routes(), *Acts(control).routes()]
+
+
 def create_app(service: Watched) -> Starlette:
     """The application over a service. It owns nothing: the service is started and stopped by whoever made it."""
     pages = Pages(service)
@@ -108,6 +117,7 @@ def create_app(service: Watched) -> Starlette:
             *Metrics(service).routes(),
             *Health(service).routes(),
             *Api(service).routes(),
+            *_changing(service),
             Route("/api/v1/stream", Live(service), methods=["GET"], name="stream"),
             *pages.routes(),
             Mount("/static", StaticFiles(directory=_STATIC), name="static"),

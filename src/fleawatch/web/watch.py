@@ -8,6 +8,7 @@ from fleawatch.clock import Clock
 from fleawatch.errors import Problem
 from fleawatch.flow.state import FleetState
 from fleawatch.service.config import Config
+from fleawatch.service.control import Control
 from fleawatch.service.monitor import Monitor
 
 
@@ -28,6 +29,7 @@ class Watched(Protocol):
         exposition: what /metrics answers with.
         config: the configuration in force.
         started_at: when it started, by its clock.
+        control: through which agents are stopped and let go; None where nothing can be changed.
     """
 
     @property
@@ -40,6 +42,8 @@ class Watched(Protocol):
     def config(self) -> Config: ...
     @property
     def started_at(self) -> float: ...
+    @property
+    def control(self) -> Control | None: ...
 
     def readiness(self) -> tuple[Problem, ...]:
         """Why it is not ready to be relied on; empty when it is."""

@@ -27,9 +27,6 @@ SOURCES = Path(fleawatch.__file__).parent
 
 AWAITED = {
     "ack": ("fleawatch ack FINGERPRINT",),
-    "drill": ("fleawatch drill",),
-    "halt": ("fleawatch halt AGENT --reason TEXT",),
-    "resume": ("fleawatch resume AGENT --reason TEXT", "fleawatch resume AGENT --reason TEXT --rebase"),
     "silence": ("fleawatch silence --matcher agent_id=AGENT --for 2h --comment TEXT",),
 }
 """Commands that the pages name and that are not registered yet, in the only forms in which they may be named."""

@@ -11,6 +11,7 @@ from fleawatch.events import (
     AlertCleared,
     ApiCall,
     Delivered,
+    HaltOrdered,
     HealthRead,
     OrderPlaced,
     Resumed,
@@ -155,6 +156,10 @@ class TestEnd:
         belt = belt_with("PFDrawdownHalt")
         belt.bet(AGENT, 300, 0)
         belt.bet(AGENT, 10, 500)
+        order = {"halt_id": "h", "mode": "halt", "scope": "agent", "target": AGENT, "reason": "manual", "actor": "ada"}
+        belt.say(HaltOrdered, AGENT, **order)
+        belt.say(Resumed, AGENT, halt_id="older", actor="ada", reason="reviewed")
+        assert changes(belt)[-1] == ("PFDrawdownHalt", "fired")
         belt.say(Resumed, AGENT, halt_id="h", actor="ada", reason="reviewed")
         assert changes(belt)[-1] == ("PFDrawdownHalt", "resolved")
 

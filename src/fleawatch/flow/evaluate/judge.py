@@ -59,6 +59,7 @@ def explain(fleet: FleetState, agent_id: str, now: float, policy: Policy) -> lis
     rules = program.fleet_rules if agent is None else program.agent_rules
     found: list[Verdict] = []
     for rule in rules:
+        context.guarded = rule.guarded
         if rule.counted is not None and not _enough(rule, context):
             found.append(_verdict(rule, context, Finding((), None, rule.counted(context), "too_few")))
             continue
@@ -117,6 +118,7 @@ def _judged(
 ) -> list[Verdict]:
     found: list[Verdict] = []
     for rule in rules:
+        context.guarded = rule.guarded
         held = standing.get(rule.alert.name, _NONE) if standing else _NONE
         enough = rule.counted is None or _enough(rule, context)
         if not held and (not enough or (rule.quick is not None and not rule.quick(context))):

@@ -17,6 +17,7 @@ from fleawatch.catalog.query import Match, Select
 from fleawatch.catalog.spec import Metric
 from fleawatch.flow.evaluate.context import Context
 from fleawatch.flow.evaluate.shapes import Compiled, Number, Scalar, Table
+from fleawatch.flow.halting import guard
 from fleawatch.flow.samples.registry import READERS
 from fleawatch.flow.samples.shape import Fixed, Keyed, OfFleet
 from fleawatch.flow.samples.view import AgentView, Memory
@@ -103,6 +104,8 @@ def _fall(metric: Metric, where: tuple[Match, ...]) -> Compiled | None:
         view = context.view
         if not view.money:
             return None
+        if context.guarded and view.agent.control.baseline is not None:
+            return guard.drawdown(view.agent) if now else guard.worst(view.agent)
         drawdown = view.agent.performance.drawdowns[window]
         return drawdown.current() if now else drawdown.max()
 

@@ -25,6 +25,8 @@ _PARTIAL_SOURCES: Final = frozenset(
     {"the flow-adjusted index of the agent's equity", "hourly returns of the index", "equity, less flows"}
 )
 
+_GUARD_ACTIONS: Final = frozenset({"reduce", "halt", "freeze_payments"})
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -39,6 +41,7 @@ class Rule:
         money: whether it judges equity, which may be known in part only.
         metrics: what it depends on.
         on_event: whether it waits for something that happens.
+        guarded: whether it judges by the guard's baseline. Growth within minutes is growth whatever it is measured from.
     """
 
     alert: Alert
@@ -52,6 +55,7 @@ class Rule:
     money: bool
     metrics: frozenset[str]
     on_event: bool
+    guarded: bool
 
 
 _Asked = TypeVar("_Asked", Rule, Watch)
@@ -171,6 +175,8 @@ def _rule(alert: Alert, values: Compiler) -> Rule:
         money=_judges_money(metrics_in(alert.condition)),
         metrics=metrics,
         on_event=any(isinstance(one, q.Event) for one in walk(alert.condition)),
+        guarded=alert.action in _GUARD_ACTIONS
+        and not any(isinstance(one, q.OverTime) for one in walk(alert.condition)),
     )
 
 

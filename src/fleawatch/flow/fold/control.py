@@ -15,6 +15,7 @@ from fleawatch.events import (
     HaltConfirmed,
     HaltDelivered,
     HaltOrdered,
+    HaltOverdue,
     HaltProbed,
     LeaseGranted,
     LimitsDeclared,
@@ -22,7 +23,8 @@ from fleawatch.events import (
     Resumed,
     RulesDeclared,
 )
-from fleawatch.flow.state import AgentState, FleetState, Halt, Happening
+from fleawatch.flow.halting import obey
+from fleawatch.flow.state import AgentState, FleetState, Happening
 from fleawatch.flow.words import word
 
 
@@ -47,7 +49,7 @@ def probed(_: FleetState, agent: AgentState, event: HaltProbed, __: float) -> No
 def lease(_: FleetState, agent: AgentState, event: LeaseGranted, __: float) -> None:
     """A lease to trade."""
     agent.control.lease_until = event.expires_at
-    agent.control.epoch = event.epoch
+    agent.control.epoch = max(agent.control.epoch or 0, event.epoch)
 
 
 def gate(_: FleetState, agent: AgentState, event: GateChanged, __: float) -> None:
@@ -56,28 +58,14 @@ def gate(_: FleetState, agent: AgentState, event: GateChanged, __: float) -> Non
     agent.control.gate_reason = event.reason
 
 
-def ordered(fleet: FleetState, event: HaltOrdered) -> None:
-    """A halt was ordered for an agent, all of a strategy, or the fleet: from here its life is measured."""
-    for agent in _in_scope(fleet, event):
-        agent.control.halt = Halt(
-            halt_id=event.halt_id, mode=event.mode, reason=event.reason, actor=event.actor, ordered_at=event.at
-        )
-
-
-def _in_scope(fleet: FleetState, event: HaltOrdered) -> list[AgentState]:
-    if event.scope == "agent":
-        agent = fleet.agents.get(event.agent_id or event.target)
-        return [agent] if agent is not None else []
-    agents = list(fleet.agents.values())
-    return agents if event.scope == "fleet" else [one for one in agents if one.profile.strategy == event.target]
-
-
 def step(_: FleetState, agent: AgentState, event: HaltDelivered | HaltAcknowledged | HaltConfirmed, __: float) -> None:
     """A halt came one step further, measured from its order; each step counts once."""
     halt = agent.control.halt
     if halt is None or halt.halt_id != event.halt_id:
         return
     name = _STEPS[type(event)]
+    if isinstance(event, HaltDelivered):
+        halt.reached.setdefault(event.path, event.at)
     if name in halt.steps:
         return
     halt.steps[name] = event.at
@@ -87,12 +75,15 @@ def step(_: FleetState, agent: AgentState, event: HaltDelivered | HaltAcknowledg
         agent.tallies.observe("pf_halt_step_duration_seconds", ("last_order",), LATENCY, since)
 
 
-def resumed(fleet: FleetState, event: Resumed) -> None:
-    """An explicit act ended a halt: for the agent it names, or for all whom the halt holds."""
-    agent = fleet.agents.get(event.agent_id)
-    for one in [agent] if agent is not None else list(fleet.agents.values()):
-        if one.control.halt is not None and one.control.halt.halt_id == event.halt_id:
-            one.control.halt = None
+def overdue(fleet: FleetState, agent: AgentState, event: HaltOverdue, at: float) -> None:
+    """A halt was not confirmed in time; said once a halt."""
+    halt = agent.control.halt
+    if halt is None or halt.halt_id != event.halt_id or halt.overdue_at is not None:
+        return
+    halt.overdue_at = event.at
+    fleet.happened.append(
+        Happening(what="halt_overdue", agent_id=agent.agent_id, at=at, subject=event.step, reason=halt.reason)
+    )
 
 
 def delivered(fleet: FleetState, event: Delivered) -> None:
@@ -125,10 +116,11 @@ HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {
     HaltDelivered: step,
     HaltAcknowledged: step,
     HaltConfirmed: step,
+    HaltOverdue: overdue,
 }
 FLEET_HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {
-    HaltOrdered: ordered,
-    Resumed: resumed,
+    HaltOrdered: obey.ordered,
+    Resumed: obey.resumed,
     Delivered: delivered,
     RulesDeclared: rules,
 }

@@ -9,6 +9,7 @@ from fleawatch.flow.samples.equity import add
 from fleawatch.flow.samples.shape import Keyed, Value, fixed
 from fleawatch.flow.samples.view import AgentView
 from fleawatch.flow.samples.wording import holding_labels
+from fleawatch.flow.state import AgentState
 from fleawatch.flow.tally import Labels
 
 
@@ -32,14 +33,17 @@ def usd(view: AgentView) -> Mapping[Labels, Value]:
 
 def spendable(view: AgentView) -> tuple[Value]:
     """USD at the casino, from which bets, payments and escrows are paid; the newer of balance and last ledger row."""
-    if not view.shows("casino"):
-        return (None,)
-    casino = view.agent.casino
+    return (cash(view.agent) if view.shows("casino") else None,)
+
+
+def cash(agent: AgentState) -> float | None:
+    """USD at the casino as last told; None before it was."""
+    casino = agent.casino
     balance, read_at = casino.read_balance, casino.read_at
-    for key, book in view.agent.books.items():
+    for key, book in agent.books.items():
         if key.startswith("casino:") and book.rows and (balance is None or book.at > read_at):
             balance, read_at = book.balance, book.at
-    return (balance,)
+    return balance
 
 
 def referred(view: AgentView) -> list[Value]:

@@ -30,11 +30,12 @@ AUDITED: Final = MappingProxyType(
         "config_changed": ("actor", "digest", "changed"),
         "decision_cycle": ("cycle_id", "result", "duration_s", "trace_id"),
         "delivered": ("delivery_id", "channel", "status", "status_code", "receipt", "reason"),
-        "gate_changed": ("before", "after", "reason"),
+        "gate_changed": ("before", "after", "reason", "epoch"),
         "halt_acknowledged": ("halt_id",),
         "halt_confirmed": ("halt_id", "last_order_at"),
         "halt_delivered": ("halt_id", "path"),
         "halt_ordered": ("halt_id", "mode", "scope", "target", "reason", "actor", "note"),
+        "halt_overdue": ("halt_id", "step", "age_s", "orders"),
         "halt_probed": ("path", "ok", "duration_s", "reason"),
         "limits_declared": ("limits",),
         "limits_in_force": ("limits", "epoch"),
@@ -46,8 +47,8 @@ AUDITED: Final = MappingProxyType(
             "order_id", "market", "side", "order_type", "status", "endpoint", "notional_usd", "reason", "strategy", "opens",
             "epoch", "idempotency_key", "trace_id",
         ),
-        "resumed": ("halt_id", "actor", "reason", "rebase", "ramp_s", "baseline_nav"),
-        "rules_declared": ("alerts", "limits", "routing"),
+        "resumed": ("halt_id", "actor", "reason", "rebase", "ramp_s", "ramp_notional_usd", "baseline_nav"),
+        "rules_declared": ("alerts", "limits", "routing", "halting"),
         "silence_ended": ("silence_id", "actor"),
         "silenced": ("silence_id", "matchers", "starts_at", "ends_at", "author", "comment"),
         "strategy_switched": ("before", "after", "reason"),
@@ -83,6 +84,8 @@ AUDITED_OUTPUTS: Final = MappingProxyType(
         "alert_change": (
             "alert", "fingerprint", "change", "severity", "labels", "reason", "summary", "value", "started_at", "action",
         ),
+        "halt_command": ("halt_id", "path", "mode", "epoch", "reason", "actor", "positions", "attempt"),
+        "top_up": ("casino_id", "balance_usd"),
         "delivery": ("channel", "kind", "group", "severity", "title", "reason", "alerts.fingerprint"),
     }
 )  # fmt: skip

@@ -1,0 +1,186 @@
+"""What a halt of an agent would mean, before it is ordered: what is open, what it costs, what goes on, what a resume resets."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from fleawatch.events.control import HaltMode
+from fleawatch.flow.halting import guard
+from fleawatch.flow.halting.resume import may_resume, stale
+from fleawatch.flow.policy import Policy
+from fleawatch.flow.state import AgentState, Escrow, FleetState, Position
+from fleawatch.units import iso
+
+TAKER_FEE: Final = 0.00055
+"""Share of the notional that the platform says a closing order costs, at its dearest tier: 0.00035 and 0.0002."""
+
+_ENDED: Final = frozenset({"released", "refunded", "failed"})
+
+
+class OpenPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """A position that a halt leaves open. Money is USD; None where it is not known.
+
+    Whether a stop protects it is never known: resting orders are not read.
+    """
+
+    position_id: str
+    market: str
+    side: str
+    notional_usd: float
+    unrealized_usd: float | None
+    liquidation_price: float | None
+    protected: bool | None = None
+
+
+class OpenEscrow(msgspec.Struct, frozen=True, kw_only=True):
+    """An escrow that goes on. As `creator` it gets its money back when time runs out; as `counterparty` it owes work."""
+
+    escrow_id: str
+    role: str
+    amount_usd: float
+    status: str
+    expires_at: float | None
+
+
+class Preflight(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known before a halt.
+
+    Attributes:
+        state, epoch: how the agent stands.
+        refused: why this mode cannot be carried out; empty when it can.
+        stale: collectors that are not fresh, with the reason: what is said of them is old.
+        open_orders: resting orders at the platform; None, because they are not read.
+        flatten_cost_usd: estimated fee of closing every position; None when it is not known which there are.
+        keeps_running: what goes on in spite of the halt.
+        resume_resets: what a resume changes, and what it does not.
+        resume: whether it could be resumed now: `ok`, or why not.
+    """
+
+    agent_id: str
+    mode: HaltMode
+    at: float
+    state: str
+    epoch: int
+    refused: tuple[str, ...]
+    stale: dict[str, str]
+    open_orders: int | None
+    positions: tuple[OpenPosition, ...]
+    escrows: tuple[OpenEscrow, ...]
+    flatten_cost_usd: float | None
+    keeps_running: tuple[str, ...]
+    resume_resets: tuple[str, ...]
+    resume: str
+
+
+def preflight(fleet: FleetState, agent_id: str, mode: HaltMode, policy: Policy) -> Preflight:
+    """What a halt of `agent_id` in `mode` would mean now.
+
+    Raises:
+        KeyError: nobody of this name is watched.
+    """
+    agent, at = fleet.agents[agent_id], fleet.at
+    old = stale(agent, at)
+    known = "trading" not in old
+    positions = tuple(_position(one) for one in agent.trading.positions.values())
+    escrows = tuple(_escrow(one) for one in agent.escrows.values() if one.status not in _ENDED)
+    return Preflight(
+        agent_id=agent_id,
+        mode=mode,
+        at=at,
+        state=agent.control.state,
+        epoch=agent.control.epoch or 0,
+        refused=_refused(agent, mode, policy, known=known),
+        stale=old,
+        open_orders=None,
+        positions=positions,
+        escrows=escrows,
+        flatten_cost_usd=sum((one.notional_usd for one in positions), 0.0) * TAKER_FEE if known else None,
+        keeps_running=_keeps_running(agent, mode, escrows),
+        resume_resets=_resume_resets(agent),
+        resume=may_resume(fleet, agent_id, policy),
+    )
+
+
+def _position(one: Position) -> OpenPosition:
+    return OpenPosition(
+        position_id=one.position_id,
+        market=one.market,
+        side=one.side,
+        notional_usd=one.notional,
+        unrealized_usd=one.unrealized,
+        liquidation_price=one.liquidation_price,
+    )
+
+
+def _escrow(one: Escrow) -> OpenEscrow:
+    return OpenEscrow(
+        escrow_id=one.escrow_id, role=one.role, amount_usd=one.amount, status=one.status, expires_at=one.expires_at
+    )
+
+
+def _refused(agent: AgentState, mode: HaltMode, policy: Policy, *, known: bool) -> tuple[str, ...]:
+    if mode != "flatten":
+        return ()
+    found = []
+    if agent.agent_id not in policy.halting.flatten:
+        found.append("closing its positions was not allowed in the configuration: actuate.flatten")
+    if not known:
+        found.append("its positions are not known now: the trading collector is not fresh")
+    return tuple(found)
+
+
+def _keeps_running(agent: AgentState, mode: HaltMode, escrows: tuple[OpenEscrow, ...]) -> tuple[str, ...]:
+    found = ["resting orders at the platform: they are not read, and are filled whatever the gate says"]
+    if agent.trading.positions and mode != "flatten":
+        found.append("open positions: their results, their liquidation and their stops")
+    if mode == "reduce":
+        found.append("closing orders, and payments")
+    if mode == "freeze_payments":
+        found.append("bets and orders")
+    if any(one.role == "creator" for one in escrows):
+        found.append("escrows it created: each is refunded, less the commission, when its time runs out")
+    if any(one.role == "counterparty" for one in escrows):
+        found.append("work it owes: an escrow that it does not complete in time is lost")
+    return tuple(found)
+
+
+def _resume_resets(agent: AgentState) -> tuple[str, ...]:
+    peak, nav = guard.peak_nav(agent), agent.performance.nav.value
+    found = [
+        "the state becomes active, payments are free, the epoch rises: leases of before are void",
+        "alerts that only a person ends, and that have an action, end",
+    ]
+    if peak is not None and nav is not None:
+        found.append(
+            f"with rebase the guard measures from NAV {nav:.4f} in place of {peak:.4f}, and the day's loss from now"
+        )
+    found.append("metrics keep the true peak; lowered limits at the platform and a stopped process stay as they are")
+    return tuple(found)
+
+
+def told(found: Preflight) -> str:
+    """A preflight for people: lines of plain text. Names in it may be a stranger's; whoever shows it escapes it."""
+    lines = [f"{found.agent_id}: {found.mode} (now {found.state}, epoch {found.epoch})"]
+    lines += [f"  REFUSED: {reason}" for reason in found.refused]
+    lines += [f"  OLD: {collector} is not fresh ({reason})" for collector, reason in found.stale.items()]
+    lines.append("  open orders: unknown" if found.open_orders is None else f"  open orders: {found.open_orders}")
+    lines.append(f"  open positions: {len(found.positions)}")
+    for one in found.positions:
+        result = "unknown" if one.unrealized_usd is None else f"{one.unrealized_usd:+.2f} USD"
+        edge = "unknown" if one.liquidation_price is None else f"{one.liquidation_price:g}"
+        lines.append(
+            f"    {one.position_id} {one.side} {one.market} {one.notional_usd:.2f} USD, result {result}, "
+            f"liquidation at {edge}, protected: unknown"
+        )
+    cost = "unknown" if found.flatten_cost_usd is None else f"about {found.flatten_cost_usd:.2f} USD of fees"
+    lines.append(f"  closing them costs {cost}")
+    lines.append(f"  open escrows: {len(found.escrows)}")
+    for held in found.escrows:
+        until = "unknown" if held.expires_at is None else iso(held.expires_at)
+        lines.append(f"    {held.escrow_id} as {held.role}, {held.amount_usd:.2f} USD, {held.status}, until {until}")
+    lines += ["  goes on:", *(f"    {line}" for line in found.keeps_running)]
+    lines += ["  a resume:", *(f"    {line}" for line in found.resume_resets)]
+    lines.append(f"  could be resumed now: {found.resume}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,152 @@
+"""What operators do over HTTP: halt, resume, drill, and ask what a halt would mean. Every act is recorded under their name."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fleawatch.errors import Problem
+from fleawatch.events.control import HaltMode, HaltScope
+from fleawatch.flow.halting.preflight import told
+from fleawatch.service.acts import Order, RefusedActError, Release
+from fleawatch.service.control import Control
+from fleawatch.web.answer import json_answer
+from fleawatch.web.doors import admit, body_of, decoded
+from fleawatch.web.problems import RequestError
+from fleawatch.web.query import Query
+from fleawatch.web.webhooks import LARGEST, orders_in
+
+SMALL: Final = 1 << 14
+"""Bytes of the body of an act."""
+MODES: Final = ("reduce", "halt", "freeze_payments", "flatten")
+
+_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
+_Target = Annotated[str, msgspec.Meta(max_length=63)]
+_Key = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{8,64}\Z")]
+
+
+class _Halt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`halt_id` makes a request that is sent twice one halt."""
+
+    scope: HaltScope
+    reason: _Text
+    target: _Target = ""
+    mode: HaltMode = "halt"
+    halt_id: _Key | None = None
+
+
+class _Resume(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A ramp caps orders at `ramp_usd` for `ramp_s` seconds; both or none."""
+
+    scope: HaltScope
+    reason: _Text
+    target: _Target = ""
+    rebase: bool = False
+    ramp_s: Annotated[float, msgspec.Meta(gt=0, le=30 * 86_400)] | None = None
+    ramp_usd: Annotated[float, msgspec.Meta(gt=0, le=1e12)] | None = None
+
+
+class _Drill(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Without agents, all."""
+
+    agents: Annotated[tuple[_Target, ...], msgspec.Meta(max_length=10_000)] | None = None
+
+
+class Acts:
+    """Handlers of acts."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    def routes(self) -> list[Route]:
+        """Its addresses."""
+        return [
+            Route("/api/v1/halt", self.halt, methods=["POST"]),
+            Route("/api/v1/resume", self.resume, methods=["POST"]),
+            Route("/api/v1/drill", self.drill, methods=["POST"]),
+            Route("/api/v1/agents/{agent_id}/preflight", self.preflight, methods=["GET"]),
+            Route("/halt", self.webhook, methods=["POST"]),
+        ]
+
+    async def halt(self, request: Request) -> Response:
+        """Order a halt."""
+        who = admit(request, self._control.tokens, "operator")
+        wanted = decoded(await body_of(request, SMALL), _Halt)
+        order = Order(
+            wanted.scope, wanted.target, wanted.mode, "manual", who.name, wanted.reason, wanted.halt_id or ""
+        )  # fmt: skip
+        try:
+            halt_id, held = await self._control.acts.halt(order)
+        except RefusedActError as error:
+            raise RequestError(error.status, error.problems) from None
+        return json_answer(request, {"halt_id": halt_id, "held": held}, status=202)
+
+    async def resume(self, request: Request) -> Response:
+        """Let agents trade again."""
+        who = admit(request, self._control.tokens, "operator")
+        wanted = decoded(await body_of(request, SMALL), _Resume)
+        if (wanted.ramp_s is None) != (wanted.ramp_usd is None):
+            raise RequestError(
+                422, (Problem("ramp_s", "came without ramp_usd, or the other way round", "give both or none"),)
+            )
+        ramp = None
+        if wanted.ramp_s is not None and wanted.ramp_usd is not None:
+            ramp = (wanted.ramp_s, Decimal(repr(wanted.ramp_usd)))
+        release = Release(wanted.scope, wanted.target, who.name, wanted.reason, rebase=wanted.rebase, ramp=ramp)
+        try:
+            resumed = await self._control.acts.resume(release)
+        except RefusedActError as error:
+            raise RequestError(error.status, error.problems) from None
+        return json_answer(request, {"resumed": resumed})
+
+    async def drill(self, request: Request) -> Response:
+        """Try halt paths; nothing is stopped."""
+        admit(request, self._control.tokens, "operator")
+        wanted = decoded(await body_of(request, LARGEST), _Drill)
+        probes = await self._control.acts.drill(wanted.agents)
+        found = [
+            {
+                "agent_id": one.agent_id,
+                "path": one.path,
+                "ok": one.ok,
+                "duration_s": one.duration_s,
+                "reason": one.reason,
+            }
+            for one in probes
+        ]
+        return json_answer(request, {"probes": found})
+
+    async def preflight(self, request: Request) -> Response:
+        """What a halt would mean now."""
+        admit(request, self._control.tokens, "viewer", "operator")
+        query = Query(request, ("mode",))
+        mode = query.choice("mode", "halt", MODES)
+        query.done()
+        try:
+            found = self._control.acts.preflight(request.path_params["agent_id"], mode)  # type: ignore[arg-type]  # one of MODES
+        except RefusedActError as error:
+            raise RequestError(error.status, error.problems) from None
+        return json_answer(request, {**msgspec.to_builtins(found), "text": told(found)})
+
+    async def webhook(self, request: Request) -> Response:
+        """What another alerting system orders. Agents that are not watched are named in the answer, the others are halted."""
+        who = admit(request, self._control.tokens, "operator")
+        orders, resolved = orders_in(decoded(await body_of(request, LARGEST), object), who.name)
+        halted: list[dict[str, object]] = []
+        problems: list[Problem] = []
+        for order in orders:
+            try:
+                halt_id, held = await self._control.acts.halt(order)
+            except RefusedActError as error:
+                problems += error.problems
+                continue
+            halted.append({"halt_id": halt_id, "held": held})
+        if problems and not halted:
+            raise RequestError(404, tuple(problems))
+        unknown = [problem.what for problem in problems]
+        return json_answer(request, {"halted": halted, "resolved_ignored": resolved, "unknown": unknown}, status=202)
