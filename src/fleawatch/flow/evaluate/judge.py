@@ -94,10 +94,11 @@ def _at_tick(fleet: FleetState, event: Tick, program: Program) -> Iterator[Verdi
 
 def _of_agent(fleet: FleetState, agent: AgentState, event: Event, program: Program, kind: str) -> Iterable[Verdict]:
     rules = program.by_kind.get(kind, ())
+    watches = program.watches_by_kind.get(kind, ()) if agent.tracks.growth else program.watches
     valued = program.valued.get(kind, ())
     if valued and _valued_anew(agent):
         rules = (*valued, *rules)
-    watches = program.watches_by_kind.get(kind, ()) if agent.tracks.growth else program.watches
+        watches = (*program.valued_watches, *watches)
     if fleet.happened:
         rules = (*rules, *(rule for rule in program.on_event if rule not in rules))
     if not rules and not watches:

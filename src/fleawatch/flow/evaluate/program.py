@@ -75,7 +75,8 @@ class Program:
         valued: those that can change only when the agent is valued.
         on_event: rules about an agent that wait for something that happens.
         watches, fleet_watches: what must be remembered.
-        watches_by_kind: what of it a kind of fact may change.
+        watches_by_kind: what of it a kind of fact may change; `valued_watches` what can change only when the agent is
+            valued.
     """
 
     policy: Policy
@@ -88,6 +89,7 @@ class Program:
     watches: tuple[Watch, ...]
     fleet_watches: tuple[Watch, ...]
     watches_by_kind: Mapping[str, tuple[Watch, ...]]
+    valued_watches: tuple[Watch, ...]
     fleet_watches_by_kind: Mapping[str, tuple[Watch, ...]]
     memories: dict[str, Memory] = field(default_factory=dict)
     limits: dict[tuple[str, str], Mapping[str, float | None]] = field(default_factory=dict)
@@ -135,7 +137,8 @@ def compiled(policy: Policy) -> Program:
         on_event=tuple(rule for rule in agent_rules if rule.on_event),
         watches=watches,
         fleet_watches=fleet_watches,
-        watches_by_kind=_by_kind(watches),
+        watches_by_kind=_by_kind([watch for watch in watches if not watch.metrics <= VALUED]),
+        valued_watches=tuple(watch for watch in watches if watch.metrics <= VALUED),
         fleet_watches_by_kind=_by_kind(fleet_watches),
     )
 
