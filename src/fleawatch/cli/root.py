@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from fleawatch.cli.ack import ack, clear
 from fleawatch.cli.alerts import alerts
 from fleawatch.cli.audit import audit
 from fleawatch.cli.check import check
@@ -26,6 +27,7 @@ from fleawatch.cli.report import report
 from fleawatch.cli.resume import resume
 from fleawatch.cli.run import run
 from fleawatch.cli.runbook import runbook
+from fleawatch.cli.silence import silence
 from fleawatch.cli.status import status
 from fleawatch.cli.version import version
 from fleawatch.errors import BadConfig, FleawatchError
@@ -55,9 +57,11 @@ def cli() -> None:
 
 
 COMMANDS = (
+    ack,
     alerts,
     audit,
     check,
+    clear,
     demo,
     doctor,
     drill,
@@ -70,6 +74,7 @@ COMMANDS = (
     resume,
     run,
     runbook,
+    silence,
     status,
     version,
 )

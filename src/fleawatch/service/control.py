@@ -6,13 +6,14 @@ from fleawatch.clock import Clock
 from fleawatch.service.access import Tokens
 from fleawatch.service.acts import Acts
 from fleawatch.service.config import Config
+from fleawatch.service.desk import Desk
 from fleawatch.service.gates import Gates
 from fleawatch.service.leases import Leases
 from fleawatch.service.monitor import Monitor
 
 
 class Control:
-    """Tokens, leases, what gates report, and acts."""
+    """Tokens, leases, what gates report, and acts on agents and on alerts."""
 
     def __init__(self, config: Config, monitor: Monitor, clock: Clock, tokens: Tokens) -> None:
         access = config.access
@@ -27,3 +28,4 @@ class Control:
             drilled=tokens.agents,
             drill_every_s=access.drill_every_s,
         )
+        self.desk = Desk(monitor, clock)

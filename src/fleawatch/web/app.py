@@ -24,6 +24,7 @@ from fleawatch.errors import Problem
 from fleawatch.web.acts import Acts
 from fleawatch.web.answer import TEXT, answer, json_answer, problem_document, wants_json
 from fleawatch.web.api import Api, agent_of
+from fleawatch.web.desk import Desk
 from fleawatch.web.guard import HEADERS, Guard
 from fleawatch.web.health import Health
 from fleawatch.web.leases import Leases
@@ -105,7 +106,11 @@ class _Refusals:
 def _changing(service: Watched) -> list[Route]:
     """The addresses where something can be changed, or where an agent's gate listens."""
     control = service.control
-    return [] if control is None else [*Leases(service, control).routes(), *Acts(control).routes()]
+    return (
+        []
+        if control is None
+        else [*Leases(service, control).routes(), *Acts(control).routes(), *Desk(control).routes()]
+    )
 
 
 def create_app(service: Watched) -> Starlette:

@@ -25,12 +25,6 @@ TEXTS = runbook_texts()
 INDEX = runbook_pages(CATALOG, TEXTS)["docs/runbooks/README.md"]
 SOURCES = Path(fleawatch.__file__).parent
 
-AWAITED = {
-    "ack": ("fleawatch ack FINGERPRINT",),
-    "silence": ("fleawatch silence --matcher agent_id=AGENT --for 2h --comment TEXT",),
-}
-"""Commands that the pages name and that are not registered yet, in the only forms in which they may be named."""
-
 BY_AGENTS = {
     "agent_error", "api_call", "decision_cycle", "escrow_failed", "market_tick", "order_book_snapshot", "order_placed",
     "signal_computed", "slow_span", "span_errors", "strategy_switched",
@@ -117,21 +111,8 @@ class TestTexts:
 class TestCommands:
     @pytest.mark.parametrize("line", OURS)
     def test_exist(self, line):
-        """Every command of a page is taken by the command line, or is one that is awaited in this very form."""
-        name = shlex.split(line)[1]
-        if name in AWAITED:
-            assert line in AWAITED[name]
-        else:
-            assert refused(line) == ""
-
-    @pytest.mark.parametrize("name", sorted(AWAITED))
-    def test_awaited_no_longer(self, name):
-        """A command that exists is not awaited any more: take it off the list, and its lines are tried."""
-        assert name not in cli.commands
-
-    def test_awaited_at_all(self):
-        """Nothing is awaited that no page names."""
-        assert {form for forms in AWAITED.values() for form in forms} - set(OURS) == set()
+        """Every command of a page is taken by the command line."""
+        assert refused(line) == ""
 
     @pytest.mark.parametrize(
         "line",

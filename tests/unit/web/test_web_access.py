@@ -15,8 +15,10 @@ WRITES = [
     ("POST", "/api/v1/agents/{agent}/gate"), ("POST", "/api/v1/agents/{agent}/probe/abc"), ("POST", "/api/v1/facts"),
     ("GET", "/api/v1/agents/{agent}/lease"), ("GET", "/api/v1/agents/{agent}/lease/stream"),
     ("GET", "/api/v1/agents/{agent}/preflight"),
+    ("POST", "/api/v1/alerts/abc/ack"), ("POST", "/api/v1/alerts/abc/clear"), ("POST", "/api/v1/silences"),
+    ("POST", "/api/v1/silences/abc/end"),
 ]  # fmt: skip
-PERSONS = {"/api/v1/halt", "/api/v1/resume", "/api/v1/drill", "/halt"}
+PERSONS = {"/api/v1/halt", "/api/v1/resume", "/api/v1/drill", "/halt", "/api/v1/silences"}
 
 
 async def fleet():

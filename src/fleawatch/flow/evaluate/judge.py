@@ -71,9 +71,21 @@ def explain(fleet: FleetState, agent_id: str, now: float, policy: Policy) -> lis
 def _at_tick(fleet: FleetState, event: Tick, program: Program) -> Iterator[Verdict]:
     for agent in fleet.agents.values():
         context = _context(fleet, agent, event.at, program)
+        counters, spreads = agent.tallies.counters, agent.tallies.distributions
+        begun = bool(agent.tracks.growth)
         for watch in program.watches:
-            watch.book(context, event.at)
-        yield from _judged(program.agent_rules, context, fleet.alerts.get(agent.agent_id, _NO_ALERTS))
+            if not begun or not watch.tally or watch.tally in counters or watch.tally in spreads:
+                watch.book(context, event.at)
+        standing = fleet.alerts.get(agent.agent_id, _NO_ALERTS)
+        rules = [
+            rule
+            for rule in program.agent_rules
+            if not rule.tallies
+            or not rule.tallies.isdisjoint(counters)
+            or not rule.tallies.isdisjoint(spreads)
+            or rule.alert.name in standing
+        ]
+        yield from _judged(rules, context, standing)
     context = _context(fleet, None, event.at, program)
     for watch in program.fleet_watches:
         watch.book(context, event.at)
@@ -82,10 +94,11 @@ def _at_tick(fleet: FleetState, event: Tick, program: Program) -> Iterator[Verdi
 
 def _of_agent(fleet: FleetState, agent: AgentState, event: Event, program: Program, kind: str) -> Iterable[Verdict]:
     rules = program.by_kind.get(kind, ())
+    watches = program.watches_by_kind.get(kind, ()) if agent.tracks.growth else program.watches
     valued = program.valued.get(kind, ())
     if valued and _valued_anew(agent):
         rules = (*valued, *rules)
-    watches = program.watches_by_kind.get(kind, ()) if agent.tracks.growth else program.watches
+        watches = (*program.valued_watches, *watches)
     if fleet.happened:
         rules = (*rules, *(rule for rule in program.on_event if rule not in rules))
     if not rules and not watches:

@@ -50,6 +50,11 @@ def kept_by_agents(select: Select) -> bool:
     return AGENT_ID in metric.labels or metric.owner == "agent"
 
 
+def tally_of(select: Select) -> str:
+    """The tally behind what is selected; empty where a reader gives it."""
+    return "" if select.metric in READERS else select.metric
+
+
 def current(select: Select, *, fleet: bool) -> Compiled:  # noqa: PLR0911 - one case per shape
     """The current numbers of the selected series.
 

@@ -15,6 +15,7 @@ from fleawatch.catalog.spec import Alert, Severity
 from fleawatch.catalog.tree import Node, relax, walk
 from fleawatch.flow.evaluate.conditions import Asked, Conditions, Quick
 from fleawatch.flow.evaluate.context import Context
+from fleawatch.flow.evaluate.leaves import tally_of
 from fleawatch.flow.evaluate.shapes import Scalar
 from fleawatch.flow.evaluate.touched import TOUCHED, VALUED
 from fleawatch.flow.evaluate.values import Compiler, Watch, metrics_in
@@ -42,6 +43,7 @@ class Rule:
         metrics: what it depends on.
         on_event: whether it waits for something that happens.
         guarded: whether it judges by the guard's baseline. Growth within minutes is growth whatever it is measured from.
+        tallies: what it depends on, when that is nothing but tallies: an agent that has none of them breaches nothing.
     """
 
     alert: Alert
@@ -56,6 +58,7 @@ class Rule:
     metrics: frozenset[str]
     on_event: bool
     guarded: bool
+    tallies: frozenset[str]
 
 
 _Asked = TypeVar("_Asked", Rule, Watch)
@@ -72,7 +75,8 @@ class Program:
         valued: those that can change only when the agent is valued.
         on_event: rules about an agent that wait for something that happens.
         watches, fleet_watches: what must be remembered.
-        watches_by_kind: what of it a kind of fact may change.
+        watches_by_kind: what of it a kind of fact may change; `valued_watches` what can change only when the agent is
+            valued.
     """
 
     policy: Policy
@@ -85,6 +89,7 @@ class Program:
     watches: tuple[Watch, ...]
     fleet_watches: tuple[Watch, ...]
     watches_by_kind: Mapping[str, tuple[Watch, ...]]
+    valued_watches: tuple[Watch, ...]
     fleet_watches_by_kind: Mapping[str, tuple[Watch, ...]]
     memories: dict[str, Memory] = field(default_factory=dict)
     limits: dict[tuple[str, str], Mapping[str, float | None]] = field(default_factory=dict)
@@ -132,7 +137,8 @@ def compiled(policy: Policy) -> Program:
         on_event=tuple(rule for rule in agent_rules if rule.on_event),
         watches=watches,
         fleet_watches=fleet_watches,
-        watches_by_kind=_by_kind(watches),
+        watches_by_kind=_by_kind([watch for watch in watches if not watch.metrics <= VALUED]),
+        valued_watches=tuple(watch for watch in watches if watch.metrics <= VALUED),
         fleet_watches_by_kind=_by_kind(fleet_watches),
     )
 
@@ -175,9 +181,21 @@ def _rule(alert: Alert, values: Compiler) -> Rule:
         money=_judges_money(metrics_in(alert.condition)),
         metrics=metrics,
         on_event=any(isinstance(one, q.Event) for one in walk(alert.condition)),
+        tallies=_only_tallies(alert),
         guarded=alert.action in _GUARD_ACTIONS
         and not any(isinstance(one, q.OverTime) for one in walk(alert.condition)),
     )
+
+
+def _only_tallies(alert: Alert) -> frozenset[str]:
+    """The tallies without which the condition cannot hold; empty when it depends on anything else."""
+    nodes = list(walk(alert.condition))
+    selected = [one for one in nodes if isinstance(one, q.Select)]
+    if not selected or any(isinstance(one, (q.Event, q.Firing, q.Always, q.Absent, q.Fill)) for one in nodes):
+        return frozenset()
+    if any(one.metric not in CATALOG.metrics or not tally_of(one) for one in selected):
+        return frozenset()
+    return frozenset(one.metric for one in selected)
 
 
 def _judges_money(metrics: set[str]) -> bool:

@@ -24,14 +24,9 @@ VALUED: Final = _names(
 _NAV: Final = VALUED
 _TRADES: Final = _names(trading.PROFIT, trading.LOSS, trading.FEES, performance.ANOMALIES)
 _CASH: Final = _names(wallet.SPENDABLE, wallet.WITHDRAWALS)
-_ORDERS: Final = _names(
-    orders.ORDERS,
-    orders.REJECTIONS,
-    orders.ORDER_LATENCY,
-    orders.BUSIEST_MINUTE,
-    orders.ORDER_REPEATS,
-    orders.AGAINST_SIGNAL,
-)
+_SHOWN: Final = _names(orders.BUSIEST_MINUTE, orders.ORDER_REPEATS, orders.AGAINST_SIGNAL)
+"""What the platform shows of orders; attempts, latencies and refusals are told by agents."""
+_ORDERS: Final = _SHOWN | _names(orders.ORDERS, orders.REJECTIONS, orders.ORDER_LATENCY)
 _STAKES: Final = frozenset({"pf_stake_equity_ratio", "pf_stake_escalations"})
 _ESCROW: Final = _names(escrow.TRANSITIONS, escrow.SETTLED, escrow.OPEN, escrow.NEXT_EXPIRY)
 _SOURCE: Final = _names(api.KEY_ACCEPTED, platform.COLLECTOR_SUCCESS)
@@ -39,14 +34,14 @@ _SOURCE: Final = _names(api.KEY_ACCEPTED, platform.COLLECTOR_SUCCESS)
 TOUCHED: Final[dict[str, frozenset[str]]] = {
     "source_read": _NAV,
     "source_unavailable": _SOURCE,
-    "ledger_entry": _NAV | _CASH | _STAKES | _TRADES | _ORDERS,
+    "ledger_entry": _NAV | _CASH | _STAKES | _TRADES | _names(orders.BUSIEST_MINUTE),
     "ledger_read": _NAV | _TRADES | _STAKES | _names(wallet.SPENDABLE),
-    "bet_settled": _NAV | _TRADES | _STAKES | _ORDERS,
-    "parlay_settled": _NAV | _TRADES | _STAKES | _ORDERS,
+    "bet_settled": _NAV | _TRADES | _STAKES | _names(orders.BUSIEST_MINUTE),
+    "parlay_settled": _NAV | _TRADES | _STAKES | _names(orders.BUSIEST_MINUTE),
     "challenge_settled": _NAV | _TRADES,
     "order_placed": _ORDERS,
-    "order_filled": _NAV | _TRADES | _ORDERS,
-    "position_opened": _NAV | _ORDERS,
+    "order_filled": _NAV | _TRADES | _SHOWN,
+    "position_opened": _NAV | _SHOWN,
     "position_closed": _NAV | _TRADES,
     "funding_paid": _NAV | _names(trading.FUNDING),
     "signal_computed": _names(orders.SIGNALS, orders.AGAINST_SIGNAL),

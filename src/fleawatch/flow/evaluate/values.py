@@ -13,7 +13,7 @@ from fleawatch.catalog.labels import AGENT_ID
 from fleawatch.catalog.orders import BUSIEST_MINUTE
 from fleawatch.catalog.tree import plain, walk
 from fleawatch.flow.evaluate.context import Context
-from fleawatch.flow.evaluate.leaves import cumulative, current, kept_by_agents, metric_of, observed
+from fleawatch.flow.evaluate.leaves import cumulative, current, kept_by_agents, metric_of, observed, tally_of
 from fleawatch.flow.evaluate.shapes import Compiled, Number, Scalar, Table, as_table, joined, mapped
 from fleawatch.flow.tracks import STEPS, Samples, Spread, Track, Tracks
 from fleawatch.flow.verdict import Pairs
@@ -31,11 +31,13 @@ class Watch:
     Attributes:
         metrics: what it depends on.
         book: look, and remember; takes the look and the time of the fact.
+        tally: the tally that is looked at, empty for anything else: where there is none, nothing has grown.
     """
 
     name: str
     metrics: frozenset[str]
     book: Callable[[Context, float], None]
+    tally: str = ""
 
 
 @dataclass(slots=True)
@@ -167,7 +169,7 @@ class Compiler:
             windows = self.windows[followed] = {}
             book = _growing(windows, cumulative(select, by, fleet=not agents_keep))
             watches = self.of_agents if agents_keep else self.of_fleet
-            watches[followed] = Watch(followed, frozenset({select.metric}), book)
+            watches[followed] = Watch(followed, frozenset({select.metric}), book, tally_of(select))
         return windows
 
     def _keepers(self, select: q.Select) -> Callable[[Context], Iterable[Tracks]]:
@@ -199,7 +201,9 @@ class Compiler:
                 if spread.last != counts:
                     spread.book(counts, at, step)
 
-        (self.of_agents if agents_keep else self.of_fleet)[name] = Watch(name, frozenset({select.metric}), book)
+        (self.of_agents if agents_keep else self.of_fleet)[name] = Watch(
+            name, frozenset({select.metric}), book, tally_of(select)
+        )
         keepers = self._keepers(select)
 
         def counts(context: Context) -> list[int]:
