@@ -106,6 +106,8 @@ class Conservation(msgspec.Struct):
         if self.last is None or self.pending:
             return None
         found = self.gaps + self.mismatch
+        if not found and not self.largest:
+            return 0.0
         if abs(found) <= max(self.slack, TOLERANCE):
             found = self.largest or self.mismatch
         return round(found, DIGITS) + 0.0

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -38,6 +39,23 @@ def fall(nav: float, peak: float) -> float:
     if nav <= 0.0:
         return 1.0
     return 1.0 - nav / peak if nav < peak else 0.0
+
+
+def falls(windows: Iterable[DrawdownWindow]) -> list[float | None]:
+    """Drawdown of each window now, then the largest of each: `current` and `max` of all of them in one go."""
+    now: list[float | None] = []
+    worst: list[float | None] = []
+    for window in windows:
+        if window.stale:
+            window._settle()  # noqa: SLF001 - of the same module; asked for all windows of an agent at every scrape
+        last, peak = window.last, window.peak
+        if last is None:
+            now.append(None)
+            worst.append(None)
+        else:
+            now.append(1.0 if last <= 0.0 else 1.0 - last / peak if last < peak else 0.0)
+            worst.append(window.worst)
+    return now + worst
 
 
 def merge(earlier: Row, later: Row) -> Row:

@@ -7,8 +7,10 @@ end; everything else is put end to end agent after agent. Neither looks at a sin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain, repeat
+from operator import is_
 from typing import NamedTuple
 
 from fleawatch.flow.samples import AgentView, Memory, Readers
@@ -72,27 +74,76 @@ class Roster:
         ids: the same, escaped.
     """
 
-    __slots__ = ("_listed", "_starts", "_told", "ids", "names")
+    __slots__ = ("_listed", "_listings", "_pieces", "_starts", "_tables", "_told", "ids", "names")
 
     def __init__(self, names: list[str]) -> None:
         self.names = names
         self.ids = [escaped(name) for name in names]
         self._starts: dict[tuple[bytes, ...], list[bytes]] = {}
-        self._told: dict[str, _Told] = {}
+        self._told: dict[str | tuple[str, int], _Told] = {}
+        self._pieces: dict[str, tuple[list[Value], list[bytes]]] = {}
         self._listed: dict[str, tuple[list[int], list[Labels], list[bytes]]] = {}
+        self._tables: dict[str, tuple[list[Sequence[Value]], list[list[Value]]]] = {}
+        self._listings: dict[str, tuple[list[Mapping[Labels, Value]], Listing]] = {}
 
-    def told(self, name: str, starts: list[bytes], values: list[Value], write: Callable[[], bytes]) -> bytes:
+    def told_by_label(self, name: str, values: list[Value], write: Callable[[int, list[Value]], bytes]) -> list[bytes]:
+        """The lines of a metric's columns, one text for each: where there are many, a fact changes few of them.
+
+        `write` takes the place of a column and its numbers.
+        """
+        kept = self._pieces.get(name)
+        if kept is not None and kept[0] is values:
+            return kept[1]
+        count, pieces = len(self.ids), list[bytes]()
+        every = range(len(values) // count)
+        for place in every:
+            part = values[place * count : (place + 1) * count]
+            pieces.append(self.told((name, place), self.ids, part, partial(write, place, part)))
+        if all(self._told[name, place].text is not None for place in every):
+            self._pieces[name] = (values, pieces)
+        else:
+            self._pieces.pop(name, None)
+        return pieces
+
+    def told(
+        self, name: str | tuple[str, int], starts: list[bytes], values: list[Value], write: Callable[[], bytes]
+    ) -> bytes:
         """The lines of a metric: those of the scrape before where nothing about them has changed, else as `write` makes them.
 
         A text is kept once it came twice, so that what changes all the time takes no memory.
         """
         kept = self._told.get(name)
-        if kept is None or kept.starts is not starts or kept.values != values:
+        if kept is None or kept.starts is not starts or (kept.values is not values and kept.values != values):
             self._told[name] = _Told(starts, values)
             return write()
         if kept.text is None:
             kept.text = write()
         return kept.text
+
+    def end_to_end(self, name: str, rows: list[Sequence[Value]], widths: Iterable[int]) -> list[list[Value]]:
+        """The columns of a table end to end, in lists of so many columns; those of the time before if its rows were the same."""
+        kept = self._tables.get(name)
+        if kept is not None and kept[0] == rows:
+            return kept[1]
+        values, lists, first = list(chain.from_iterable(zip(*rows, strict=True))), list[list[Value]](), 0
+        for width in widths:
+            last = first + width * len(rows)
+            lists.append(values[first:last])
+            first = last
+        self._tables[name] = (rows, lists)
+        return lists
+
+    def listing(self, name: str, series: list[Mapping[Labels, Value]]) -> Listing:
+        """What the readers of each agent say; the listing of the time before if they gave the same mappings.
+
+        Not for mappings that change: they would be the same and say something else.
+        """
+        kept = self._listings.get(name)
+        if kept is not None and all(map(is_, kept[0], series)):
+            return kept[1]
+        found = _listing(series)
+        self._listings[name] = (series, found)
+        return found
 
     def starts(self, tails: tuple[bytes, ...]) -> list[bytes]:
         """Every id with the first tail behind it, then with the second, and so on."""
@@ -105,7 +156,7 @@ class Roster:
         """The id and the labels of each number of a listing, as they are written: mostly those of the scrape before."""
         counts, labels, _ = listing
         kept = self._listed.get(ends.family.name)
-        if kept is not None and kept[0] == counts and kept[1] == labels:
+        if kept is not None and kept[0] == counts and (kept[1] is labels or kept[1] == labels):
             return kept[2]
         agents = chain.from_iterable(map(repeat, self.ids, counts))
         written = [agent + tail for agent, tail in zip(agents, map(ends.__getitem__, labels), strict=True)]
@@ -136,22 +187,23 @@ class Batch:
     def columns(self) -> Iterator[tuple[str, Columns]]:
         """The numbers of each metric whose label values are known beforehand, by name."""
         views = self._views
+        roster = self._roster
         for reader in self._readers.fixed:
-            values = _end_to_end(map(reader.read, views))
-            first = 0
-            for metric, labels in reader.parts:
-                last = first + len(labels) * len(views)
-                yield metric.name, Columns(labels, values[first:last])
-                first = last
-        ids = self._roster.ids
+            widths = (len(labels) for _, labels in reader.parts)
+            lists = roster.end_to_end(reader.parts[0][0].name, list(map(reader.read, views)), widths)
+            for (metric, labels), values in zip(reader.parts, lists, strict=True):
+                yield metric.name, Columns(labels, values)
+        ids = roster.ids
         for name, zeros, rows, beside in self._readers.counted.rows(views):
             found = sorted((labels, ids[place], value) for place, labels, value in beside)
-            yield name, Columns(tuple(zeros), _end_to_end(rows), found)
+            (values,) = roster.end_to_end(name, rows, (len(zeros),))
+            yield name, Columns(tuple(zeros), values, found)
 
     def listings(self) -> Iterator[tuple[str, Listing]]:
         """The numbers of each other metric that is no histogram, by name."""
         for reader in self._readers.keyed:
-            yield reader.metric.name, _listing(list(map(reader.read, self._views)))
+            name = reader.metric.name
+            yield name, self._roster.listing(name, list(map(reader.read, self._views)))
         counters = [agent.tallies.counters for agent in self._agents]
         for name in self._readers.counted.open:
             series = [found.get(name, _NOTHING) for found in counters]
@@ -171,11 +223,6 @@ class Batch:
 
 
 _NOTHING: Mapping[Labels, float] = {}
-
-
-def _end_to_end(rows: Iterator[Sequence[Value]] | Sequence[Sequence[Value]]) -> list[Value]:
-    """The columns of a table, one after the other."""
-    return list(chain.from_iterable(zip(*rows, strict=True)))
 
 
 def _listing(series: Sequence[Mapping[Labels, Value]]) -> Listing:

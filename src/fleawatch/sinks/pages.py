@@ -55,8 +55,9 @@ class Pages:
             starts = roster.starts(tails)
             pieces.append(roster.told(name, starts, values, lambda: joined(ends.head, starts, values)))
         else:
-            ids = roster.ids
-            pieces.append(roster.told(name, ids, values, lambda: joined(ends.head, ids * len(tails), values, tails)))
+            pieces += roster.told_by_label(
+                name, values, lambda place, part: joined(ends.head, roster.ids, part, tails[place])
+            )
         pieces += [joined(ends.head, (agent + ends[label],), (value,)) for label, agent, value in beside]
         for one in self._derived.get(name, ()):
             self._derive(one, chain(_column_by_column(columns, roster), _one_by_one(beside)), at)

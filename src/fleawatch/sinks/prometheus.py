@@ -1,8 +1,9 @@
 """The state as Prometheus reads it: one body with every family, made anew for each scrape and from memory alone.
 
 Agents are taken a few hundred at a time: their numbers are read, turned into columns and written, and what was read is
-gone before the next ones come. A fleet of any size thus costs the same a sample, and nothing is kept between two scrapes
-but what seldom changes: numbers of returns and of trades, and which labels an agent's samples have.
+written before the next ones come. A fleet of any size thus costs the same a sample. Between two scrapes is kept what was
+last read, to see what has changed, and the text of what has not; every number is read anew, so that nothing has to be told
+when it changed.
 """
 
 from __future__ import annotations

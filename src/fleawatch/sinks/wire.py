@@ -101,36 +101,30 @@ class Ends(dict[Labels, bytes]):
         return tail
 
 
-def joined(head: bytes, starts: Sequence[bytes], values: Sequence[float | None], tails: Sequence[bytes] = ()) -> bytes:
+def joined(head: bytes, starts: Sequence[bytes], values: Sequence[float | None], tail: bytes = b"") -> bytes:
     """Lines of one family.
 
     Args:
         head: begins each line, up to the agent's id.
-        starts: for each line the escaped id, and what follows it up to its tail.
+        starts: for each line the escaped id, and what follows it up to the tail.
         values: for each line the number; None, NaN and infinity have no line.
-        tails: go before the numbers, each before an equal share of them in turn; none when empty.
+        tail: goes before each number.
     """
     count = len(values)
-    unknown = values.count(None)
+    text = _encode(values)
+    # Each None, NaN and infinity is a null: to count them in the text is quicker than to compare every number with None.
+    unknown = text.count(b"n")
     if unknown == count:
         return b""
-    text = _encode(values)
     numbers = text[1:-1].split(b",")
-    ends = [tail for tail in tails for _ in range(count // len(tails))] if tails else ()
-    if b"n" in text:
-        if text.count(b"n") == unknown:
-            known = [value is not None for value in values]
-        else:
-            known = [number != b"null" for number in numbers]
-        count -= known.count(False)
+    if unknown:
+        known = [number != b"null" for number in numbers]
+        count -= unknown
         numbers, starts = list(compress(numbers, known)), list(compress(starts, known))
-        ends = list(compress(ends, known))
-    step = 4 if tails else 3
-    parts = [head] * (step * count)
-    parts[1::step] = starts
-    if tails:
-        parts[2::4] = ends
-    parts[step - 1 :: step] = numbers
+    one = [head, b"", tail, b""] if tail else [head, b"", b""]
+    parts = one * count
+    parts[1 :: len(one)] = starts
+    parts[len(one) - 1 :: len(one)] = numbers
     return b"".join(parts)
 
 

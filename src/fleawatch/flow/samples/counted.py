@@ -7,7 +7,7 @@ ledger was first read: before that nobody knows that there was nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from fleawatch.catalog import escrow, wallet
@@ -24,12 +24,6 @@ MOST_ZEROS: Final = 24
 
 _ESCROW: Final = frozenset(metric.name for metric in escrow.METRICS)
 _LEDGER: Final = _ESCROW.union(metric.name for metric in wallet.METRICS)
-_BEGINS: Final[Mapping[str, Callable[[AgentView], bool]]] = {
-    "any": lambda view: view.begun,
-    "ledger": AgentView.has_read_ledger,
-    "escrow": lambda view: view.has_read_ledger() and view.has_read("escrow"),
-}
-"""When a counter begins, and whether an agent is that far."""
 
 
 class Rows(NamedTuple):
@@ -45,9 +39,6 @@ class Rows(NamedTuple):
     zeros: Mapping[Labels, float]
     rows: list[Sequence[float | None]]
     beside: list[tuple[int, Labels, float]]
-
-
-_NONE: Final[dict[Labels, float]] = {}
 
 
 class Counted:
@@ -77,23 +68,25 @@ class Counted:
 
     def rows(self, views: Sequence[AgentView]) -> Iterator[Rows]:
         """The listed counters of some agents. A row says nothing where nothing was tallied before its collector has read."""
-        begun = {begin: [reached(view) for view in views] for begin, reached in _BEGINS.items()}
+        begun = _begun(views)
         tallied = [view.agent.tallies.counters for view in views]
         for name, zeros in self.listed:
-            labels, listed = tuple(zeros), zeros.keys()
+            places = {labels: place for place, labels in enumerate(zeros)}
             # Indexed with whether the counter has begun.
-            untold: tuple[Sequence[float | None], ...] = ((None,) * len(labels), tuple(zeros.values()))
-            every = [counters.get(name, _NONE) for counters in tallied]
-            rows = [
-                list(map(series.get, labels, untold[ready])) if series else untold[ready]
-                for series, ready in zip(every, begun[_begin(name)], strict=True)
-            ]
-            beside = [
-                (place, label, series[label])
-                for place, series in enumerate(every)
-                if series and not series.keys() <= listed
-                for label in series.keys() - listed
-            ]
+            untold: tuple[Sequence[float | None], ...] = ((None,) * len(places), tuple(zeros.values()))
+            rows: list[Sequence[float | None]] = [untold[ready] for ready in begun[_begin(name)]]
+            beside: list[tuple[int, Labels, float]] = []
+            for number, counters in enumerate(tallied):
+                series = counters.get(name)
+                if series:
+                    # Most agents have counted under few of the labels.
+                    row = rows[number] = list(rows[number])
+                    for labels, value in series.items():
+                        place = places.get(labels)
+                        if place is None:
+                            beside.append((number, labels, value))
+                        else:
+                            row[place] = value
             yield Rows(name, zeros, rows, beside)
 
     def counters(self, view: AgentView) -> Iterator[tuple[str, Mapping[Labels, float | None]]]:
@@ -129,6 +122,16 @@ class Counted:
                     for labels, distribution in tallies.distributions.get(name, {}).items():
                         found[labels] = merged(found.get(labels), distribution)
                 yield name, found
+
+
+def _begun(views: Sequence[AgentView]) -> Mapping[str, Sequence[bool]]:
+    """By when a counter begins whether each agent is that far."""
+    ledgers = [view.has_read_ledger() for view in views]
+    return {
+        "any": [view.begun for view in views],
+        "ledger": ledgers,
+        "escrow": [told and view.has_read("escrow") for told, view in zip(ledgers, views, strict=True)],
+    }
 
 
 def _begin(name: str) -> str:

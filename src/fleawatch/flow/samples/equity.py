@@ -61,12 +61,15 @@ def epochs(view: AgentView) -> tuple[Value]:
 
 def residual(view: AgentView) -> Mapping[Labels, Value]:
     """USD by service and currency; None while a differing balance waits for its ledger."""
+    basis = [(key, book.conservation.residual()) for key, book in view.agent.books.items()]
+    basis = [one for one in basis if view.shows(book_labels(one[0])[0])]
+    kept = view.memory.recall("residual", basis)
+    if kept is not None:
+        return kept
     found: dict[Labels, Value] = {}
-    for key, book in view.agent.books.items():
-        service, labels = book_labels(key)
-        if view.shows(service):
-            add(found, labels, book.conservation.residual())
-    return found
+    for key, residual in basis:
+        add(found, book_labels(key)[1], residual)
+    return view.memory.keep("residual", basis, found)
 
 
 def fleet_residual(fleet: FleetState, at: float) -> Mapping[Labels, Value]:

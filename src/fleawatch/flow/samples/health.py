@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from fleawatch.catalog import agent as words
 from fleawatch.catalog import orders
@@ -17,10 +18,12 @@ _PROBE = "probe"
 def info(view: AgentView) -> Mapping[Labels, Value]:
     """Always 1 for an agent that is watched."""
     profile = view.agent.profile
-    labels = (
-        strategy_word(profile.strategy), environment_word(profile.environment), version_word(profile.version),
-    )  # fmt: skip
-    return {labels: 1}
+    return _one(profile.strategy, profile.environment, profile.version)
+
+
+@lru_cache(4_096)
+def _one(strategy: str, environment: str, version: str) -> Mapping[Labels, Value]:
+    return {(strategy_word(strategy), environment_word(environment), version_word(version)): 1}
 
 
 def up(view: AgentView) -> tuple[Value]:
@@ -33,7 +36,9 @@ def checks(view: AgentView) -> Mapping[Labels, Value]:
     """1 for each check that passed."""
     if not view.shows(_PROBE):
         return {}
-    return {(name,): int(ok) for name, ok in view.agent.health.checks.items()}
+    basis = list(view.agent.health.checks.items())
+    found = view.memory.recall("checks", basis)
+    return view.memory.keep("checks", basis, {(name,): int(ok) for name, ok in basis}) if found is None else found
 
 
 def last_action(view: AgentView) -> tuple[Value]:

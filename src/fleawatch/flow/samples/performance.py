@@ -13,6 +13,7 @@ from fleawatch.catalog import performance as words
 from fleawatch.flow.samples.shape import Value, fixed
 from fleawatch.flow.samples.view import AgentView
 from fleawatch.risk import ratios
+from fleawatch.risk.windows import falls
 from fleawatch.units import WINDOWS
 
 _NOTHING: Final[tuple[Value, ...]] = (None,) * len(WINDOWS)
@@ -23,8 +24,7 @@ def drawdowns(view: AgentView) -> Sequence[Value]:
     """Fall from the window's peak now and deepest fall within the window, each 0..1; None before the first NAV."""
     if not view.money:
         return _NO_FALLS
-    windows = view.agent.performance.drawdowns.values()
-    return [window.current() for window in windows] + [window.max() for window in windows]
+    return falls(view.agent.performance.drawdowns.values())
 
 
 def returns(view: AgentView) -> Sequence[Value]:

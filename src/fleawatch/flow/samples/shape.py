@@ -37,7 +37,10 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A metric of an agent whose label values depend on the agent."""
+    """A metric of an agent whose label values depend on the agent.
+
+    What `read` gives is never changed afterwards: the same mapping says the same.
+    """
 
     metric: Metric
     read: Callable[[AgentView], Mapping[Labels, Value]]

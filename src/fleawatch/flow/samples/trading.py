@@ -58,7 +58,9 @@ def fee_drag(view: AgentView) -> tuple[Value, Value]:
 
 def since(view: AgentView) -> Mapping[Labels, Value]:
     """Unix time from which on results are known, by service."""
-    return {(service,): at for service, at in view.agent.pnl_since.items()}
+    basis = list(view.agent.pnl_since.items())
+    found = view.memory.recall("since", basis)
+    return view.memory.keep("since", basis, {(service,): at for service, at in basis}) if found is None else found
 
 
 def _trades(agent: AgentState) -> bool:

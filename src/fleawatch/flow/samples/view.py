@@ -7,6 +7,7 @@ returns change only when a grid point closes, those of trades with a trade; they
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -35,6 +36,7 @@ class Memory(msgspec.Struct):
         trades: profit factor, win ratio, deciding trades and win ratio to break even, each by window.
         collectors: those that have tried.
         collector_labels: the same as label values.
+        kept: by reader what it last found, and what that was found from.
     """
 
     grid: ReturnGrid | None = None
@@ -45,11 +47,22 @@ class Memory(msgspec.Struct):
     trades: list[float | None] = msgspec.field(default_factory=list)
     collectors: list[str] = msgspec.field(default_factory=list)
     collector_labels: list[Labels] = msgspec.field(default_factory=list)
+    kept: dict[str, tuple[Sequence[object], Mapping[Labels, float | None]]] = msgspec.field(default_factory=dict)
+
+    def recall(self, name: str, basis: Sequence[object]) -> Mapping[Labels, float | None] | None:
+        """What reader `name` found from the same basis the time before; None if the basis was another."""
+        kept = self.kept.get(name)
+        return kept[1] if kept is not None and kept[0] == basis else None
+
+    def keep(
+        self, name: str, basis: Sequence[object], found: Mapping[Labels, float | None]
+    ) -> Mapping[Labels, float | None]:
+        """Remember what reader `name` found; neither it nor what it was found from may change afterwards."""
+        self.kept[name] = (basis, found)
+        return found
 
     def refresh(self, grid: ReturnGrid) -> None:
-        """Compute the numbers of the grid anew if a point has closed."""
-        if self.grid is grid and self.points == grid.points:
-            return
+        """Compute the numbers of the grid anew: a point has closed, or it is another grid."""
         self.grid, self.points = grid, grid.points
         numbers = [return_numbers(grid, window) for window in WINDOWS]
         ratios = [one.sharpe for one in numbers[_SHARPE]] + [one.volatility for one in numbers]
@@ -76,7 +89,7 @@ class AgentView:
         memory: what is remembered of the agent.
     """
 
-    __slots__ = ("agent", "at", "begun", "memory", "money", "results", "usable")
+    __slots__ = ("_reasons", "agent", "at", "begun", "memory", "money", "results", "usable")
 
     def __init__(
         self, agent: AgentState, at: float, memory: Memory | None = None, ticked_at: float = -math.inf
@@ -84,18 +97,21 @@ class AgentView:
         """Look at `agent`. Its windows are known to have been expired up to `ticked_at`, the fleet's newest Tick."""
         self.agent = agent
         self.at = at
-        self.usable = {
+        usable = self.usable = {
             name for name, status in agent.sources.items() if at <= status.valid_until and status.read_at is not None
         }
-        self.begun = bool(self.usable) or self._has_begun()
-        self.money = self._any(MONEY)
-        self.results = self._any(_RESULTS)
+        self.begun = bool(usable) or self._has_begun()
+        self.money = not usable.isdisjoint(MONEY) or self._reports(MONEY)
+        self.results = not usable.isdisjoint(_RESULTS) or self._reports(_RESULTS)
         performance = agent.performance
         if performance.at > ticked_at and performance.at > 0:
             # Windows forget what has left them by the newest fact; no number that is still in them changes.
             performance.tick(performance.at)
-        self.memory = memory or Memory()
-        self.memory.refresh(performance.grid)
+        self._reasons: list[str] | None = None
+        self.memory = memory = memory or Memory()
+        grid = performance.grid
+        if memory.grid is not grid or memory.points != grid.points:
+            memory.refresh(grid)
 
     def trades(self) -> list[float | None]:
         """The numbers of trades in each window, computed when a trade has come or gone."""
@@ -103,12 +119,7 @@ class AgentView:
         tallies = [window.tally for window in self.agent.performance.trades.windows.values()]
         if tallies != memory.tallies or not memory.trades:
             memory.tallies = tallies
-            memory.trades = [
-                *[tally.gross_profit / tally.gross_loss if tally.gross_loss > 0.0 else None for tally in tallies],
-                *[_win_ratio(tally) for tally in tallies],
-                *[tally.wins + tally.losses for tally in tallies],
-                *[break_even(tally.wins, tally.losses, tally.gross_profit, tally.gross_loss) for tally in tallies],
-            ]
+            memory.trades = _of_trades(tallies)
         return memory.trades
 
     def collectors(self) -> list[Labels]:
@@ -119,6 +130,12 @@ class AgentView:
             memory.collectors = names
             memory.collector_labels = [collector_label(name) for name in names]
         return memory.collector_labels
+
+    def reasons(self) -> list[str]:
+        """Why the last reading of each collector failed, empty where it worked, in the order of `agent.sources`."""
+        if self._reasons is None:
+            self._reasons = [status.reason for status in self.agent.sources.values()]
+        return self._reasons
 
     def shows(self, collector: str) -> bool:
         """Whether the numbers of `collector` may be shown.
@@ -140,10 +157,10 @@ class AgentView:
 
     def has_read_ledger(self) -> bool:
         """Whether the casino's ledger was ever read; where nobody is to, whether anything was read or reported."""
-        agent = self.agent
-        if agent.self_reported and "casino" not in agent.sources:
-            return self.begun
-        return self.has_read("casino")
+        status = self.agent.sources.get("casino")
+        if status is not None:
+            return status.read_at is not None
+        return self.begun if self.agent.self_reported else self.has_read("casino")
 
     def _has_begun(self) -> bool:
         agent = self.agent
@@ -151,17 +168,34 @@ class AgentView:
             return any(status.read_at is not None for status in agent.sources.values())
         return agent.seen_at > 0
 
-    def _any(self, collectors: frozenset[str]) -> bool:
-        if not self.usable.isdisjoint(collectors):
-            return True
+    def _reports(self, collectors: frozenset[str]) -> bool:
+        """Whether the agent reports what these collectors would read, because nobody is to read it."""
         agent = self.agent
         read = not collectors.isdisjoint(agent.profile.collectors) or not collectors.isdisjoint(agent.sources)
         return agent.seen_at > 0 and not read
 
 
-def _win_ratio(tally: Tally) -> float | None:
-    decided = tally.wins + tally.losses
-    return tally.wins / decided if decided >= ENOUGH_TRADES else None
+def _of_trades(tallies: list[Tally]) -> list[float | None]:
+    """Profit factor, win ratio, deciding trades and win ratio to break even, each by window."""
+    factors: list[float | None] = []
+    ratios: list[float | None] = []
+    counts: list[float | None] = []
+    evens: list[float | None] = []
+    before = None
+    for tally in tallies:
+        if tally == before:
+            # Of a young agent, or one that trades seldom, most windows hold the same trades.
+            for column in (factors, ratios, counts, evens):
+                column.append(column[-1])
+            continue
+        before = tally
+        wins, losses, gross_profit, gross_loss = tally.wins, tally.losses, tally.gross_profit, tally.gross_loss
+        decided = wins + losses
+        factors.append(gross_profit / gross_loss if gross_loss > 0.0 else None)
+        ratios.append(wins / decided if decided >= ENOUGH_TRADES else None)
+        counts.append(decided)
+        evens.append(break_even(wins, losses, gross_profit, gross_loss))
+    return factors + ratios + counts + evens
 
 
 _RESULTS = frozenset({"casino", "trading"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fleawatch.catalog import wallet as words
+from fleawatch.flow.books import Holding
 from fleawatch.flow.samples.equity import add
 from fleawatch.flow.samples.shape import Keyed, Value, fixed
 from fleawatch.flow.samples.view import AgentView
@@ -16,19 +17,26 @@ from fleawatch.flow.tally import Labels
 def native(view: AgentView) -> Mapping[Labels, Value]:
     """Units of each currency by place; holdings with equal labels are added."""
     found: dict[Labels, Value] = {}
-    for key, held in view.agent.holdings.items():
-        if view.shows(key.partition(":")[0]):
-            add(found, holding_labels(held.currency, held.wallet_type), held.amount)
+    for held in _shown(view):
+        add(found, holding_labels(held.currency, held.wallet_type), held.amount)
     return found
 
 
 def usd(view: AgentView) -> Mapping[Labels, Value]:
     """USD by currency and place; None while one of the holdings that are added has no price."""
     found: dict[Labels, Value] = {}
-    for key, held in view.agent.holdings.items():
-        if view.shows(key.partition(":")[0]):
-            add(found, holding_labels(held.currency, held.wallet_type), held.value)
+    for held in _shown(view):
+        add(found, holding_labels(held.currency, held.wallet_type), held.value)
     return found
+
+
+def _shown(view: AgentView) -> list[Holding]:
+    usable, shows = view.usable, view.shows
+    return [
+        held
+        for key, held in view.agent.holdings.items()
+        if (service := key.partition(":")[0]) in usable or shows(service)
+    ]
 
 
 def spendable(view: AgentView) -> tuple[Value]:

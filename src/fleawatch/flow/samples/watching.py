@@ -22,11 +22,25 @@ def source_success(view: AgentView) -> Mapping[Labels, Value]:
 
 def source_up(view: AgentView) -> Mapping[Labels, Value]:
     """1 when the last reading succeeded, by collector."""
-    return dict(zip(view.collectors(), [int(not status.reason) for status in view.agent.sources.values()], strict=True))
+    labels, reasons, memory = view.collectors(), view.reasons(), view.memory
+    basis = (labels, reasons)
+    found = memory.recall("source_up", basis)
+    if found is not None:
+        return found
+    return memory.keep("source_up", basis, dict(zip(labels, [int(not reason) for reason in reasons], strict=True)))
 
 
 def key_accepted(view: AgentView) -> Mapping[Labels, Value]:
     """0 after a second failure in a row that is a refusal, 1 while readings work; nothing while neither is known."""
+    if any(view.reasons()):
+        return _accepted(view)
+    # While nothing fails it is a question of age alone.
+    basis = (view.collectors(), view.usable)
+    kept = view.memory.recall("key_accepted", basis)
+    return view.memory.keep("key_accepted", basis, _accepted(view)) if kept is None else kept
+
+
+def _accepted(view: AgentView) -> Mapping[Labels, Value]:
     found: dict[Labels, Value] = {}
     for name, status in view.agent.sources.items():
         if name not in SERVICE.values:
