@@ -56,6 +56,12 @@ def whole():
     return run(facts())[1]
 
 
+@cache
+def frozen_end():
+    """The state when nothing is interrupted, as a snapshot has it."""
+    return freeze(run(facts())[0])
+
+
 def test_the_example_fleet_gives_alerts_to_look_at():
     """The laws below would hold for silence as well."""
     assert len({one.alert for one in whole()}) >= 4
@@ -67,8 +73,9 @@ def test_a_restart_at_any_fact_changes_nothing(place):
     """The state written and read back goes on to the same changes, with the same keys and times."""
     cut = place % len(facts())
     state, before = run(facts()[:cut])
-    _, after = run(facts()[cut:], thaw(freeze(state)))
+    end, after = run(facts()[cut:], thaw(freeze(state)))
     assert before + after == whole()
+    assert freeze(end) == frozen_end()
 
 
 def test_no_change_is_told_twice():

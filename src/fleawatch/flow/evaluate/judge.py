@@ -190,7 +190,8 @@ def _verdict(rule: Rule, context: Context, one: Finding) -> Verdict:
         labels=one.key,
         answer="unknown" if answer is None else "breached" if answer else "clear",
         reason=reason,
-        value=one.value,
+        # A whole number that came back from a snapshot is a float, and a replay must hold the same value.
+        value=None if one.value is None else float(one.value),
         holds=answer is False and _stays(rule, context, one),
         severity=severity,
     )
