@@ -19,6 +19,7 @@ import msgspec
 
 from benchmarks.harness import at_most, report, wants_json
 from benchmarks.week import POLL_S, Subject
+from fleawatch.catalog.fleet import CATALOG
 from fleawatch.events import Tick
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.snapshot import freeze, thaw
@@ -84,7 +85,7 @@ def traced(fleet: FleetState) -> float:
 def simulate(fleet: FleetState, days: int) -> tuple[dict[str, int], dict[str, int]]:
     """Sizes by agent after the early day and at the end."""
     subjects = [Subject(f"agent-{number}", SEED) for number in range(AGENTS)]
-    policy = Policy()
+    policy = Policy(alerts=tuple(CATALOG.alerts.values()))
     early: dict[str, int] = {}
     for subject in subjects:
         step(fleet, subject.declared(BEGIN), policy)
