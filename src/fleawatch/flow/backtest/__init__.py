@@ -1,0 +1,1 @@
+"""What rules would have done: history through the same belt, scored, beside the public guides' own rules."""
