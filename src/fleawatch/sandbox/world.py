@@ -38,9 +38,7 @@ class World:
         elapsed: simulated seconds run since the origin.
     """
 
-    def __init__(
-        self, seed: int, agents: int, origin: float = DEFAULT_ORIGIN, troupe: Troupe | None = None
-    ) -> None:
+    def __init__(self, seed: int, agents: int, origin: float = DEFAULT_ORIGIN, troupe: Troupe | None = None) -> None:
         if agents < 1:
             raise ValueError(f"agents was {agents}; a fleet has at least one agent")
         self.seed = seed
@@ -137,7 +135,9 @@ class World:
 
     def _start(self, circle: Circle) -> None:
         for person in self.people:
-            behaviour: type[Character] = self.roles[person.character].behaviour if person.character in self.roles else Outsider
+            behaviour: type[Character] = (
+                self.roles[person.character].behaviour if person.character in self.roles else Outsider
+            )
             behaviour(self.platform, person, self._accounts[person.name], circle).begin(self.origin)
         self.kernel.schedule(self.origin, lambda: self._tournament(1))
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, Final
 from fleawatch.cli.incidents.score import Outcome, false_pages, mismatches, outcome
 from fleawatch.cli.incidents.stage import Record, Stage
 from fleawatch.clock import ManualClock
+from fleawatch.flow.backtest.baseline import baseline_firings
 from fleawatch.sandbox import books
 from fleawatch.sandbox.characters.cast import Troupe
 from fleawatch.sandbox.incidents.incident import ORIGIN, Incident
@@ -22,7 +24,9 @@ from fleawatch.sandbox.running import Sandbox, Settings
 from fleawatch.sandbox.world import World
 
 IN_MEMORY: Final = "memory:"
-SECTIONS: Final[Mapping[str, Any]] = {"notify": {"channels": {"log": {"kind": "log", "severities": ["critical", "warning"]}}}}
+SECTIONS: Final[Mapping[str, Any]] = {
+    "notify": {"channels": {"log": {"kind": "log", "severities": ["critical", "warning"]}}}
+}
 """What an operator would add to the configuration: somebody to tell."""
 
 
@@ -40,7 +44,20 @@ async def play(incident: Incident, seed: int, state: Path | None = None) -> Outc
     """Play an incident with this seed; with `state`, its configuration and store are left there."""
     record = await recorded(incident, seed, state)
     unguarded = await asyncio.to_thread(alone, incident, seed)
-    return outcome(incident, record, unguarded, baseline=False)
+    return outcome(incident, record, unguarded, baseline=await asyncio.to_thread(guides_caught, incident, record))
+
+
+def guides_caught(incident: Incident, record: Record) -> bool:
+    """Whether some rule of the public guides tells of the agent or the fleet above info, within the same bound."""
+    person = record.people[0]
+    if person.wrong_since is None:
+        return False
+    ends = person.wrong_since + incident.bound_s
+    dead = {} if math.isinf(person.silent_at) else {person.name: person.silent_at}
+    return any(
+        person.wrong_since <= one.at <= ends and one.agent_id in ("", person.name) and one.severity != "info"
+        for one in baseline_firings(record.facts, dead=dead)
+    )
 
 
 async def recorded(incident: Incident, seed: int, state: Path | None = None) -> Record:
@@ -86,7 +103,7 @@ async def _staged(
     clock = ManualClock(ORIGIN)
     sandbox = Sandbox(Settings(seed=seed, agents=1, troupe=troupe), clock=clock)
     arrange(sandbox.world)
-    async with _directory(state) as directory:
+    with _directory(state) as directory:
         try:
             await sandbox.start()
             store = IN_MEMORY if state is None else str(directory)
@@ -96,8 +113,8 @@ async def _staged(
             await sandbox.close()
 
 
-@contextlib.asynccontextmanager
-async def _directory(state: Path | None) -> AsyncIterator[Path]:
+@contextlib.contextmanager
+def _directory(state: Path | None) -> Iterator[Path]:
     if state is not None:
         state.mkdir(parents=True, exist_ok=True)
         yield state

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
-from fleawatch.clock import Clock
-from fleawatch.events import Event, KINDS, decode, fact_id
+from fleawatch.events import KINDS, Event, decode, fact_id
+from fleawatch.sandbox.kernel import Kernel
 from fleawatch.sandbox.people import Person
-from fleawatch.sdk.gate.answer import Order
+from fleawatch.sdk.gate.answer import Answer, Order
 from fleawatch.sdk.gate.control import Control, Permission
 from fleawatch.sdk.gate.core import Core
 from fleawatch.sdk.gate.guard import Baseline
@@ -31,30 +31,17 @@ _SERVICES: Final = {"bet_settled": "casino", "order_filled": "trading"}
 
 
 class _Timing:
-    """The gate's clocks: the time of day as the agent has it, and a pace that is right."""
+    """The gate's clocks, driven by the sandbox: the time of day as the agent has it, and a pace that is right."""
 
-    def __init__(self, clock: Clock, person: Person) -> None:
-        self._clock = clock
+    def __init__(self, kernel: Kernel, person: Person) -> None:
+        self._kernel = kernel
         self._person = person
 
     def now(self) -> float:
-        return self._clock.now() + self._person.clock_offset
+        return self._kernel.now + self._person.clock_offset
 
     def elapsed(self) -> float:
-        return self._clock.now()
-
-
-class _WorldClock:
-    """The time of the event that the sandbox is running."""
-
-    def __init__(self, kernel: Any) -> None:
-        self._kernel = kernel
-
-    def now(self) -> float:
-        return float(self._kernel.now)
-
-    def wall(self, seconds: float) -> float:
-        return seconds
+        return self._kernel.now
 
 
 class AgentProcess:
@@ -64,11 +51,10 @@ class AgentProcess:
         refusals: orders that the gate did not allow.
     """
 
-    def __init__(self, person: Person, kernel: Any) -> None:
-        clock = _WorldClock(kernel)
+    def __init__(self, person: Person, kernel: Kernel) -> None:
         self.person = person
         self.refusals = 0
-        self._timing = _Timing(clock, person)
+        self._timing = _Timing(kernel, person)
         saved = Saved(agent_id=person.name, control=Control(), baseline=Baseline())
         self.core = Core(saved, {}, Permission("reducing", needed=True), StateFile(None, person.name), self._timing)
         self._waiting: list[bytes] = []
@@ -86,19 +72,19 @@ class AgentProcess:
 
     def may_open(self, market: str, usd: float) -> bool:
         """Ask the gate."""
-        return self._counted(self.core.may_open(Order(notional_usd=usd, market=market)).allowed)
+        return self._counted(self.core.may_open(Order(notional_usd=usd, market=market)))
 
     def may_close(self) -> bool:
         """Ask the gate."""
-        return self._counted(self.core.may_close().allowed)
+        return self._counted(self.core.may_close())
 
     def may_pay(self) -> bool:
         """Ask the gate."""
-        return self._counted(self.core.may_pay().allowed)
+        return self._counted(self.core.may_pay())
 
-    def _counted(self, allowed: bool) -> bool:
-        self.refusals += not allowed
-        return allowed
+    def _counted(self, answer: Answer) -> bool:
+        self.refusals += not answer.allowed
+        return answer.allowed
 
     def tell(self, kind: str, **fields: Any) -> None:
         """Book the fact in the gate, and send it with the next exchange."""
@@ -171,7 +157,5 @@ def _news(report: Report | None) -> tuple[object, ...] | None:
 
 def _plain(kind: type[Event], field: str, value: Any) -> Any:
     """A value as the codec has it: amounts are text."""
-    amount = "Decimal" in str(kind.__annotations__.get(field, ""))
-    if not amount:
-        amount = str(kind.__annotations__.get(field, "")).split(" ")[0] in ("Amount", "Signed")
+    amount = str(kind.__annotations__.get(field, "")).partition(" ")[0] in ("Amount", "Signed")
     return str(Decimal(str(value))) if amount and value is not None else value

@@ -89,7 +89,10 @@ def outcome(incident: Incident, record: Record, unguarded: Decimal, *, baseline:
     fired = [
         change.at - began
         for change in record.changes
-        if change.alert == incident.alert and change.agent_id == person.name and change.change == "fired" and change.at >= began
+        if change.alert == incident.alert
+        and change.agent_id == person.name
+        and change.change == "fired"
+        and change.at >= began
     ]
     detection = min(fired, default=None)
     return Outcome(
@@ -112,15 +115,16 @@ def outcome(incident: Incident, record: Record, unguarded: Decimal, *, baseline:
 
 def sent_after(record: Record, agent_id: str) -> list[Attempt]:
     """What halts of an agent forbid and the platform accepted later than they were ordered."""
-    found: dict[int, Attempt] = {}
-    for order in _orders(record, agent_id):
-        for number, attempt in enumerate(record.attempts):
-            if (
-                attempt.agent_id == agent_id and attempt.accepted and attempt.at > order.at
-                and attempt.action in _SENT[order.mode]
-            ):  # fmt: skip
-                found[number] = attempt
-    return list(found.values())
+    orders = _orders(record, agent_id)
+    return [
+        attempt
+        for attempt in record.attempts
+        if attempt.agent_id == agent_id and attempt.accepted and any(_forbids(order, attempt) for order in orders)
+    ]
+
+
+def _forbids(order: HaltOrdered, attempt: Attempt) -> bool:
+    return attempt.at > order.at and attempt.action in _SENT[order.mode]
 
 
 def left(record: Record, agent_id: str) -> End:

@@ -95,7 +95,14 @@ class Stage:
     """
 
     def __init__(
-        self, sandbox: Sandbox, clock: ManualClock, state: Path, *, store: str, interval_s: float, more: Mapping[str, Any]
+        self,
+        sandbox: Sandbox,
+        clock: ManualClock,
+        state: Path,
+        *,
+        store: str,
+        interval_s: float,
+        more: Mapping[str, Any],
     ) -> None:
         self.sandbox = sandbox
         self.clock = clock

@@ -73,7 +73,9 @@ class Agent(Character):
             return None
         self._call("games/play", "200")
         paid, put = answer["amount_won"], answer["amount_bet"]
-        agency.tell("bet_settled", id=answer["bet_id"], bet_id=answer["bet_id"], game=game, stake=put, payout=paid, exact=False)
+        agency.tell(
+            "bet_settled", id=answer["bet_id"], bet_id=answer["bet_id"], game=game, stake=put, payout=paid, exact=False
+        )
         return float(paid - put)
 
     def enter(self, coin: str, side: Side, usd: float, leverage: float = 3.0) -> Position | None:
@@ -99,7 +101,9 @@ class Agent(Character):
         try:
             position, trade = self.platform.trading.open(self.trader, body)
         except RefusedError as refusal:
-            agency.tell("order_placed", order_id=f"refused-{self.now:.3f}", status="rejected", reason=refusal.error, **order)
+            agency.tell(
+                "order_placed", order_id=f"refused-{self.now:.3f}", status="rejected", reason=refusal.error, **order
+            )
             self._call("trade/open", "400")
             return None
         agency.tell("order_placed", order_id=position.order_id, status="success", **order)
@@ -158,6 +162,4 @@ class Agent(Character):
         )
 
     def _call(self, endpoint: str, status: str) -> None:
-        self.person.agency.tell(
-            "api_call", endpoint=endpoint, method="POST", status_code=status, duration_s=ORDER_S
-        )
+        self.person.agency.tell("api_call", endpoint=endpoint, method="POST", status_code=status, duration_s=ORDER_S)

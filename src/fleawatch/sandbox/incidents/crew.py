@@ -100,7 +100,6 @@ class Client(Agent):
         else:
             self.wager("dice", 0.5, direction="over", threshold=50)
 
-
     @property
     def hands(self) -> list[Account]:
         """Whom it may hire."""
@@ -115,7 +114,9 @@ class Craftsman(Agent):
 
     def act(self) -> None:
         escrow = self.platform.escrow
-        todo = [one for one in escrow.open_for(self.account) if one.counterparty is self.account and one.status == "funded"]
+        todo = [
+            one for one in escrow.open_for(self.account) if one.counterparty is self.account and one.status == "funded"
+        ]
         if todo:
             escrow.complete(self.account, todo[0].id)
             self.person.last_action = self.now

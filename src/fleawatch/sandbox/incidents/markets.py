@@ -48,7 +48,7 @@ class Flipped(Prudent):
     pace = 6.0
     holds_s = 8.0
 
-    def follow(self, coin: str, usd: float) -> None:  # type: ignore[override]  # nobody holds what it returns
+    def follow(self, coin: str, usd: float) -> None:
         side: Side = "long" if self.platform.kernel.market.change(coin, self.now, 120.0) >= 0 else "short"
         self.signal(coin, "buy" if side == "long" else "sell")
         if self.is_wrong:
@@ -93,7 +93,9 @@ class Funded(Holder):
                 usd = round(position.size_usd * FUNDING_AN_HOUR * FUNDED_EVERY_S / 3_600.0, 2)
                 self.platform.trading.charge_funding(self.trader, usd)
                 market = f"{position.coin}-USD"
-                self.person.agency.tell("funding_paid", id=f"{position.id}:{self.now:.0f}", market=market, amount_usd=usd)
+                self.person.agency.tell(
+                    "funding_paid", id=f"{position.id}:{self.now:.0f}", market=market, amount_usd=usd
+                )
         self.platform.kernel.later(FUNDED_EVERY_S, self._pay)
 
 

@@ -64,7 +64,9 @@ class Ring(Character):
 
     def act(self) -> None:
         escrow = self.platform.escrow
-        jobs = [one for one in escrow.open_for(self.account) if one.counterparty is self.account and one.status == "funded"]
+        jobs = [
+            one for one in escrow.open_for(self.account) if one.counterparty is self.account and one.status == "funded"
+        ]
         if not jobs:
             return
         client = jobs[0].creator.person
