@@ -11,8 +11,9 @@ from typing import Literal, NamedTuple, Protocol
 import msgspec
 
 from fleawatch.events import AgentDeclared, AnyEvent, Event, LedgerEntry
+from fleawatch.events.span import SpanRecord
 from fleawatch.flow.outputs import AnyOutput, Delivery, HaltCommand, Output, TopUp
-from fleawatch.flow.state import AgentState
+from fleawatch.flow.state import AgentState, FleetState
 
 
 class StoredFact(NamedTuple):
@@ -217,6 +218,49 @@ class Reading(msgspec.Struct, frozen=True):
 
     facts: tuple[Event, ...]
     duration_s: float = 0.0
+
+
+class Observed(NamedTuple):
+    """What an agent's program did or saw once: a fact, the span in which it happened, or both. Never neither."""
+
+    fact: Event | None
+    span: SpanRecord | None
+
+
+class TelemetrySink(Protocol):
+    """Carries what an agent does to one backend.
+
+    All calls come from one background thread, in order, after the belt has folded the facts: `state` is what is known then.
+    A sink that raises is counted and called again with the next batch; what it was given is then lost for its backend
+    and for no other. It must not block for longer than its own time-out.
+
+    Attributes:
+        name: bounded word for counts and logs.
+        dropped: items that could not be carried, since the start.
+    """
+
+    name: str
+    dropped: int
+
+    def take(self, seen: Sequence[Observed], state: FleetState) -> None:
+        """Carry these. `seen` is in the order in which they happened and never empty."""
+        ...
+
+    def beat(self, state: FleetState, now: float) -> None:
+        """Called about once a second, and before `close`: send what is due by the clock, such as gauges."""
+        ...
+
+    def flush(self, within_s: float) -> bool:
+        """Send everything that is buffered; whether it was sent within the time."""
+        ...
+
+    def close(self, within_s: float) -> None:
+        """Flush and let go of sockets and files. May be called twice."""
+        ...
+
+    def after_fork(self) -> None:
+        """The process was forked: this is the child. Drop what the parent will send, open connections anew."""
+        ...
 
 
 class Source(Protocol):

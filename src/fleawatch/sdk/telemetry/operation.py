@@ -1,0 +1,186 @@
+"""One operation of an agent, from its beginning to its end: a context manager, sync and async, and a decorator.
+
+In the caller's thread it reads the clock twice and writes down what it is told. Whatever ends the block ends the operation: a
+return, an error, a time-out, a cancellation; the error goes on as it came. What became of it is read off by the worker.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Any, ClassVar, Final, Protocol, Self, TypeVar
+
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanContext
+
+from fleawatch.events.span import SpanKind, SpanLink
+from fleawatch.sdk.telemetry.context import Ids, Place, current, entered, left
+from fleawatch.sdk.telemetry.draft import Draft
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class Desk(Protocol):
+    """What an operation needs of the telemetry it belongs to."""
+
+    ids: Ids
+    strategy: str
+
+    def now_ns(self) -> int:
+        """Unix nanoseconds."""
+        ...
+
+    def elapsed_ns(self) -> int:
+        """Nanoseconds on a clock that nobody sets."""
+        ...
+
+    def hand_in(self, operation: Operation) -> None:
+        """Take a finished operation. Never raises in production, never blocks."""
+        ...
+
+
+class Operation:
+    """Base of all operations. Use one once; as a decorator each call of the function is an operation of its own.
+
+    Attributes:
+        span_name, span_kind: of the catalog.
+        place: ids; None before the block is entered.
+        error: what ended the block, None without.
+        attributes: of the span; None values are left out.
+        moments: events within the span: name, unix nanoseconds, attributes.
+        links: spans of other traces that it belongs to.
+    """
+
+    __slots__ = (
+        "_arguments", "_began", "_desk", "_outer", "_token", "attributes", "ended_ns", "error", "links", "moments", "place", "started_ns",
+    )  # fmt: skip
+
+    span_name: ClassVar[str] = ""
+    span_kind: ClassVar[SpanKind] = "internal"
+    linked: ClassVar[bool] = False
+    """Whether it begins a trace of its own that is linked to the current one."""
+
+    def __init__(self, desk: Desk, **arguments: Any) -> None:
+        self._desk = desk
+        self._arguments = arguments
+        self.place: Place | None = None
+        self.error: BaseException | None = None
+        self.attributes: dict[str, Any] = {}
+        self.moments: list[tuple[str, int, dict[str, Any]]] = []
+        self.links: tuple[SpanLink, ...] = ()
+        self.started_ns = self.ended_ns = self._began = 0
+        self._token: Token[Context] | None = None
+        self._outer: Token[Operation | None] | None = None
+
+    # The block.
+
+    def __enter__(self) -> Self:
+        desk = self._desk
+        outer: SpanContext | None = current()
+        if self.linked and outer is not None and outer.is_valid:
+            self.links = (SpanLink(trace_id=outer.trace_id, span_id=outer.span_id),)
+            outer = None
+        self.place = desk.ids.under(outer)
+        self._token = entered(self.place)
+        self._outer = _innermost.set(self)
+        self.started_ns = desk.now_ns()
+        self._began = desk.elapsed_ns()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        desk = self._desk
+        self.ended_ns = self.started_ns + desk.elapsed_ns() - self._began
+        self.error = error
+        if self._outer is not None:
+            _innermost.reset(self._outer)
+        if self._token is not None:
+            left(self._token)
+        self._token = self._outer = None
+        desk.hand_in(self)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+    def __call__(self, function: _Function) -> _Function:
+        """Decorate a plain or async function; inside it `current_operation()` is the operation."""
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def waited(*args: Any, **kwargs: Any) -> Any:
+                with type(self)(self._desk, **self._arguments):
+                    return await function(*args, **kwargs)
+
+            return waited  # type: ignore[return-value]  # it takes and gives what the function does
+
+        @functools.wraps(function)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            with type(self)(self._desk, **self._arguments):
+                return function(*args, **kwargs)
+
+        return called  # type: ignore[return-value]  # it takes and gives what the function does
+
+    # What it is told.
+
+    def note(self, name: str, **attributes: Any) -> None:
+        """Something happened within the operation: an event of its span."""
+        self.moments.append((name, self._desk.now_ns(), attributes))
+
+    # What the worker reads.
+
+    @property
+    def duration_s(self) -> float:
+        """How long it took, seconds."""
+        return (self.ended_ns - self.started_ns) / 1e9
+
+    @property
+    def ended_at(self) -> float:
+        """When it ended, unix seconds."""
+        return self.ended_ns / 1e9
+
+    @property
+    def trace_id(self) -> str | None:
+        """Trace id as 32 hex digits; None before it began."""
+        return None if self.place is None else f"{self.place.trace_id:032x}"
+
+    def outcome(self) -> str:
+        """`success`, or what the error was: `timeout`, `cancelled` or `error`."""
+        return outcome_of(self.error)
+
+    def drafts(self) -> list[Draft]:
+        """The facts that follow from it; called once, by the worker."""
+        return []
+
+    def described(self) -> dict[str, Any]:
+        """Attributes of its span; called once, by the worker."""
+        return self.attributes
+
+
+_innermost: Final[ContextVar[Operation | None]] = ContextVar("fleawatch_operation", default=None)
+
+
+def current_operation() -> Operation | None:
+    """The innermost operation whose block is running in this task or thread; None outside of any."""
+    return _innermost.get()
+
+
+def outcome_of(error: BaseException | None) -> str:
+    """What an error says of an attempt: `success` without one, `timeout`, `cancelled` or `error`."""
+    if error is None:
+        return "success"
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    # By name: asyncio is not loaded for a program that does not use it.
+    if type(error).__name__ == "CancelledError" or isinstance(error, (KeyboardInterrupt, GeneratorExit)):
+        return "cancelled"
+    # Clients have time-outs of their own that are no TimeoutError: ReadTimeout, ConnectTimeout, ServerTimeoutError.
+    return "timeout" if "timeout" in type(error).__name__.lower() else "error"

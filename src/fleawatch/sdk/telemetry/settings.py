@@ -1,0 +1,250 @@
+"""How an agent's telemetry is set up: by arguments, the environment, a file, in this order; every complaint at once.
+
+The variables of OpenTelemetry and Datadog are honoured where they say the same thing, so that what is deployed already
+says it once. Secrets are named by files and read when they are used.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+from fleawatch.errors import BadConfig, Problem
+from fleawatch.units import AGENT_ID, looks_like_key
+
+SERVICE_NAME: Final = "purpleflea-trading-agent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What `Telemetry` does. Everything but the agent's name has a default; what is None or empty is off.
+
+    Attributes:
+        agent_id: as the fleet calls the agent.
+        strategy: name for attribution.
+        environment, version, service_name, region: of the deployment; on spans, logs and metrics.
+        service: address of a Fleawatch service to which facts are sent. It then exports what the platform's books say,
+            and the agent only what it alone knows.
+        token_file: file with the agent's token at that service.
+        spool: directory where facts wait for the service.
+        metrics: `host:port` of a metrics server of its own.
+        metrics_dir: directory in which the workers of one program keep their metrics for each other.
+        statsd: `udp://host:port` or `unix:///path` of a DogStatsD server.
+        otlp: address of an OTLP receiver for spans.
+        otlp_protocol: how it is spoken to.
+        otlp_headers: sent with it, as `name=value,...`.
+        traces: `own` spans are made by the worker thread; `provider` hands each to the OpenTelemetry tracer provider of
+            the program, as ddtrace has one, in the caller's thread.
+        sample: share of new traces that is exported, 0..1.
+        logs: `stdout`, `stderr` or a file for lines of JSON; every fact is one.
+        pushgateway: address of a Pushgateway, for programs that end.
+        grafana: address of Grafana for annotations; `grafana_token_file` with its token.
+        propagate_hosts: hosts that trace context is sent to.
+        trust_remote: agents whose trace context becomes a parent and not only a link.
+        handoff_key_file: file with the key that signs trace context for other agents.
+        private: attributes that are never recorded.
+    """
+
+    agent_id: str
+    strategy: str = ""
+    environment: str = ""
+    version: str = ""
+    service_name: str = SERVICE_NAME
+    region: str = ""
+    service: str | None = None
+    token_file: str | None = None
+    spool: str | None = None
+    metrics: str | None = None
+    metrics_dir: str | None = None
+    statsd: str | None = None
+    otlp: str | None = None
+    otlp_protocol: Literal["http/protobuf", "grpc"] = "http/protobuf"
+    otlp_headers: str = ""
+    traces: Literal["own", "provider", "off"] = "own"
+    sample: float = 1.0
+    logs: str | None = None
+    pushgateway: str | None = None
+    grafana: str | None = None
+    grafana_token_file: str | None = None
+    propagate_hosts: tuple[str, ...] = ()
+    trust_remote: tuple[str, ...] = ()
+    handoff_key_file: str | None = None
+    private: tuple[str, ...] = ("pf.conditions", "pf.task", "pf.release_reason")
+
+
+_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "agent_id": ("PF_AGENT_ID", "AGENT_ID"),
+    "strategy": ("PF_STRATEGY",),
+    "environment": ("PF_ENVIRONMENT", "DD_ENV", "resource:deployment.environment.name"),
+    "version": ("PF_VERSION", "DD_VERSION", "resource:service.version"),
+    "service_name": ("PF_SERVICE_NAME", "OTEL_SERVICE_NAME", "DD_SERVICE", "resource:service.name"),
+    "region": ("PF_REGION", "resource:cloud.region"),
+    "service": ("PF_SERVICE",),
+    "token_file": ("PF_TOKEN_FILE",),
+    "spool": ("PF_SPOOL",),
+    "metrics": ("PF_METRICS",),
+    "metrics_dir": ("PF_METRICS_DIR",),
+    "statsd": ("PF_STATSD", "DD_DOGSTATSD_URL"),
+    "otlp": ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    "otlp_protocol": ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"),
+    "otlp_headers": ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"),
+    "traces": ("PF_TRACES",),
+    "sample": ("PF_SAMPLE",),
+    "logs": ("PF_LOGS",),
+    "pushgateway": ("PF_PUSHGATEWAY",),
+    "grafana": ("PF_GRAFANA",),
+    "grafana_token_file": ("PF_GRAFANA_TOKEN_FILE",),
+    "propagate_hosts": ("PF_TRACE_PROPAGATE_HOSTS",),
+    "trust_remote": ("PF_TRACE_TRUST_REMOTE",),
+    "handoff_key_file": ("PF_HANDOFF_KEY_FILE",),
+    "private": ("PF_PRIVATE",),
+}
+"""Where each setting is found in the environment, the first that is set; `resource:` in OTEL_RESOURCE_ATTRIBUTES."""
+_LISTS: Final = frozenset({"propagate_hosts", "trust_remote", "private"})
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "otlp_protocol": ("http/protobuf", "grpc"),
+    "traces": ("own", "provider", "off"),
+}
+_ADDRESSES: Final[Mapping[str, tuple[str, ...]]] = {
+    "service": ("http", "https"),
+    "otlp": ("http", "https"),
+    "pushgateway": ("http", "https"),
+    "grafana": ("http", "https"),
+    "statsd": ("udp", "unix", "unixgram"),
+}
+
+
+def settings(
+    arguments: Mapping[str, Any], environ: Mapping[str, str] | None = None, file: str | Path | None = None
+) -> Settings:
+    """The settings in force: an argument over the environment over the file over the default.
+
+    Args:
+        arguments: by name; None is as good as not given.
+        environ: the process's own when None.
+        file: TOML with the names of `Settings`, at the top or in a table `[telemetry]`; `PF_CONFIG` names one as well.
+
+    Raises:
+        BadConfig: with every complaint.
+    """
+    env = os.environ if environ is None else environ
+    problems: list[Problem] = []
+    known = {field.name for field in fields(Settings)}
+    found = _of_file(file or env.get("PF_CONFIG"), known, problems)
+    found |= _of_environment(env)
+    for name, value in arguments.items():
+        if name not in known:
+            problems.append(Problem(name, "is no setting", f"use some of {', '.join(sorted(known))}"))
+        elif value is not None:
+            found[name] = value
+    checked = {name: _checked(name, value, problems) for name, value in found.items()}
+    _complete(checked, problems)
+    if problems:
+        raise BadConfig("the telemetry was refused", tuple(problems))
+    return Settings(**checked)
+
+
+def _of_file(file: str | Path | None, known: set[str], problems: list[Problem]) -> dict[str, Any]:
+    if not file:
+        return {}
+    try:
+        document = tomllib.loads(Path(file).read_text(encoding="utf-8"))
+    except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
+        problems.append(Problem(str(file), f"could not be read: {error}", "name a TOML file"))
+        return {}
+    table = document.get("telemetry", document)
+    remedy = f"use some of {', '.join(sorted(known))}"
+    problems += [Problem(f"{file}: {name}", "is no setting", remedy) for name in sorted(table.keys() - known)]
+    return {name: value for name, value in table.items() if name in known}
+
+
+def _of_environment(env: Mapping[str, str]) -> dict[str, Any]:
+    resource = _pairs(env.get("OTEL_RESOURCE_ATTRIBUTES", ""))
+    found: dict[str, Any] = {}
+    for name, places in _NAMES.items():
+        for place in places:
+            value = resource.get(place.removeprefix("resource:")) if ":" in place else env.get(place)
+            if value:
+                found[name] = value
+                break
+    if "statsd" not in found and env.get("DD_AGENT_HOST"):
+        found["statsd"] = f"udp://{env['DD_AGENT_HOST']}:{env.get('DD_DOGSTATSD_PORT') or 8125}"
+    if env.get("OTEL_SDK_DISABLED", "").lower() == "true" or env.get("OTEL_TRACES_EXPORTER") == "none":
+        found["otlp"] = None
+    sampler = env.get("OTEL_TRACES_SAMPLER", "")
+    if "sample" not in found and sampler:
+        found["sample"] = {"always_off": 0.0, "parentbased_always_off": 0.0}.get(sampler, 1.0)
+        if sampler.endswith("traceidratio"):
+            found["sample"] = env.get("OTEL_TRACES_SAMPLER_ARG") or 1.0
+    return found
+
+
+def _pairs(text: str) -> dict[str, str]:
+    return {name.strip(): value.strip() for name, _, value in (part.partition("=") for part in text.split(",")) if name}
+
+
+def _checked(name: str, value: Any, problems: list[Problem]) -> Any:
+    if value is None:
+        return None
+    if name in _LISTS:
+        parts = value.split(",") if isinstance(value, str) else value
+        return tuple(str(part).strip() for part in parts if str(part).strip())
+    if name == "sample":
+        return _share(value, problems)
+    text = str(value)
+    choices, schemes = _CHOICES.get(name), _ADDRESSES.get(name)
+    if choices and text not in choices:
+        problems.append(Problem(name, f"was {text[:40]!r}", f"write {' or '.join(choices)}"))
+    if schemes and text and not _is_address(text, schemes):
+        problems.append(Problem(name, "was no address", f"write it as {schemes[0]}://host:port, without a password"))
+    if name == "metrics" and not text.rpartition(":")[2].isdigit():
+        problems.append(Problem(name, f"was {text[:40]!r}", "write host:port, such as 127.0.0.1:8000"))
+    return text
+
+
+def _share(value: Any, problems: list[Problem]) -> float:
+    try:
+        share = float(value)
+    except (TypeError, ValueError):
+        share = -1.0
+    if not 0.0 <= share <= 1.0:
+        problems.append(Problem("sample", f"was {str(value)[:40]!r}", "write a share from 0 to 1"))
+    return share
+
+
+def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    host = parts.path if parts.scheme.startswith("unix") else parts.hostname
+    return parts.scheme in schemes and bool(host) and parts.password is None
+
+
+def _complete(found: dict[str, Any], problems: list[Problem]) -> None:
+    agent = found.get("agent_id", "")
+    if not agent:
+        problems.append(Problem("agent_id", "was not given", "pass it, or set PF_AGENT_ID"))
+    elif looks_like_key(agent) or AGENT_ID.fullmatch(agent) is None:
+        remedy = "use the fleet's own name of the agent: lower-case letters, digits, _ and -, at most 63"
+        problems.append(Problem("agent_id", "was no name of an agent", remedy))
+
+
+Secret = Callable[[], str | None]
+
+
+def secret_of(path: str | None) -> Secret:
+    """Reads a secret from its file each time it is used, so that it can be renewed; None without a file.
+
+    Raises (when called):
+        OSError: the file cannot be read.
+    """
+    if path is None:
+        return lambda: None
+    return lambda: Path(path).read_text(encoding="utf-8").strip()

@@ -1,0 +1,277 @@
+"""`fleawatch.Telemetry`: one declaration, every backend.
+
+    telemetry = Telemetry("momentum-01", strategy="momentum", metrics="127.0.0.1:8000")
+    with telemetry.order(market="BTC-USD", side="buy", notional_usd=500) as order:
+        answer = exchange.open(...)
+        order.filled(answer.id, price=answer.price)
+
+The caller's thread writes down what it is told; one daemon thread makes facts of it, folds them and carries them to the
+sinks. Nothing here raises into the agent's code, unless a test of pytest is running: there it does, at `flush`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from fleawatch.events import (
+    AgentError,
+    BonusGranted,
+    CapitalReported,
+    FaucetClaimed,
+    FundingPaid,
+    Heartbeat,
+    LimitsInForce,
+    MarketTick,
+    ParlaySettled,
+    PaymentMoved,
+    PositionClosed,
+    PositionMarked,
+    PositionOpened,
+    ReferralIncome,
+    StrategySwitched,
+)
+from fleawatch.ports import TelemetrySink
+from fleawatch.scrub import scrub
+from fleawatch.sdk.shield import Shield
+from fleawatch.sdk.telemetry.backends import sinks_for
+from fleawatch.sdk.telemetry.context import Ids
+from fleawatch.sdk.telemetry.draft import Draft, Drafter
+from fleawatch.sdk.telemetry.money import (
+    BalanceCheck,
+    Bet,
+    EscrowComplete,
+    EscrowCreate,
+    EscrowDispute,
+    EscrowRelease,
+    EscrowTimeout,
+)
+from fleawatch.sdk.telemetry.operation import Operation
+from fleawatch.sdk.telemetry.pipeline import Pipeline
+from fleawatch.sdk.telemetry.projector import Projector
+from fleawatch.sdk.telemetry.settings import Settings, settings
+from fleawatch.sdk.telemetry.told import Told
+from fleawatch.sdk.telemetry.trading import Cycle, Number, Order, Signal
+
+HEARTBEAT_S: Final = 15.0
+
+
+class Telemetry:
+    """What one agent says of itself.
+
+    Args:
+        agent_id: as the fleet calls it; `PF_AGENT_ID` when None.
+        sinks: further backends, after those of the settings.
+        file: TOML file with settings.
+        heartbeat_s: how often a sign of life is told; None for never.
+        ids: of spans; seeded in tests.
+        chosen: any of `Settings`, by name.
+
+    Raises:
+        BadConfig: with every complaint about the settings.
+    """
+
+    def __init__(
+        self,
+        agent_id: str | None = None,
+        *,
+        sinks: Sequence[TelemetrySink] = (),
+        file: str | Path | None = None,
+        heartbeat_s: float | None = HEARTBEAT_S,
+        ids: Ids | None = None,
+        **chosen: Any,
+    ) -> None:
+        self.settings: Settings = settings({"agent_id": agent_id, **chosen}, file=file)
+        self.strategy = self.settings.strategy
+        self.ids = ids or Ids(self.settings.sample)
+        self.shield = Shield()
+        self._heartbeat_s = heartbeat_s
+        self._acted_ns = 0
+        self._told_alive = time.monotonic()
+        self._closing = threading.Lock()
+        drafter = Drafter(self.settings.agent_id, secrets.token_hex(6), time.time)
+        self.projector = Projector(
+            self.settings.agent_id, self.strategy, (*sinks_for(self.settings, self), *sinks), drafter, self.shield, time.time,
+            environment=self.settings.environment, version=self.settings.version, private=frozenset(self.settings.private),
+        )  # fmt: skip
+        self._pipeline = Pipeline(self.projector.work, self._beat, self.projector.after_fork, self.shield)
+
+    # What operations need (`operation.Desk`).
+
+    def now_ns(self) -> int:
+        """Unix nanoseconds."""
+        return time.time_ns()
+
+    def elapsed_ns(self) -> int:
+        """Nanoseconds on a clock that nobody sets."""
+        return time.perf_counter_ns()
+
+    def hand_in(self, operation: Operation) -> None:
+        """Take a finished operation."""
+        self._acted_ns = operation.ended_ns
+        self._pipeline.put(operation)
+
+    # Operations.
+
+    def cycle(self, *, market: str = "", cycle_id: str = "") -> Cycle:
+        """A decision cycle: `with telemetry.cycle(market="BTC-USD") as cycle:`."""
+        return Cycle(self, market=market, cycle_id=cycle_id)
+
+    def signal(self, market: str = "", **more: Any) -> Signal:
+        """Computing a signal; see `Signal`."""
+        return Signal(self, market=market, **more)
+
+    def order(self, **order: Any) -> Order:
+        """An attempt to order; see `Order`."""
+        return Order(self, **order)
+
+    def bet(self, game: str, stake: Number, **more: Any) -> Bet:
+        """A bet of `stake` USD; see `Bet`."""
+        return Bet(self, game=game, stake=stake, **more)
+
+    def balance_check(self, **more: Any) -> BalanceCheck:
+        """Reading a balance; see `BalanceCheck`."""
+        return BalanceCheck(self, **more)
+
+    def escrow_create(self, **escrow: Any) -> EscrowCreate:
+        """Funding an escrow; see `EscrowCreate`."""
+        return EscrowCreate(self, **escrow)
+
+    def escrow_complete(self, escrow_id: str) -> EscrowComplete:
+        """Saying that the work is done."""
+        return EscrowComplete(self, escrow_id=escrow_id)
+
+    def escrow_release(self, escrow_id: str, *, release_reason: str = "") -> EscrowRelease:
+        """Paying the worker; see `EscrowRelease`."""
+        return EscrowRelease(self, escrow_id=escrow_id, release_reason=release_reason)
+
+    def escrow_dispute(self, escrow_id: str, *, actor: str = "") -> EscrowDispute:
+        """Disputing an escrow."""
+        return EscrowDispute(self, escrow_id=escrow_id, actor=actor)
+
+    def escrow_timeout(self, escrow_id: str) -> EscrowTimeout:
+        """An escrow came back after its time; see `EscrowTimeout`."""
+        return EscrowTimeout(self, escrow_id=escrow_id)
+
+    # Words.
+
+    def faucet_claim(self, status: str, amount_usd: Number = 0) -> None:
+        """The faucet was asked: `success`, `rejected` or `error`."""
+        self._tell(FaucetClaimed, status=status, amount_usd=amount_usd)
+
+    def referral_income(self, service: str, amount_usd: Number, *, level: int = 1) -> None:
+        """Income from a referred agent; `level` is its distance, 1..3."""
+        self._tell(ReferralIncome, service=service, level=level, amount_usd=amount_usd)
+
+    def bonus(self, bonus: str, amount_usd: Number) -> None:
+        """A bonus was granted."""
+        self._tell(BonusGranted, bonus=bonus, amount_usd=amount_usd)
+
+    def funding(self, market: str, amount_usd: Number) -> None:
+        """Funding of a position; positive = paid by the agent."""
+        self._tell(FundingPaid, market=market, amount_usd=amount_usd)
+
+    def payment(self, payment_id: str, direction: str, amount_usd: Number, *, counterparty: str = "") -> None:
+        """Money was `sent` or `received`."""
+        self._tell(
+            PaymentMoved, payment_id=payment_id, direction=direction, amount_usd=amount_usd, counterparty=counterparty
+        )
+
+    def parlay(self, parlay_id: str, *, legs: int, stake: Number, payout: Number) -> None:
+        """A parlay was settled."""
+        draft = {
+            "parlay_id": parlay_id,
+            "legs": legs,
+            "stake": stake,
+            "payout": payout,
+            "strategy": self.strategy or None,
+        }
+        self._put(Draft(ParlaySettled, time.time(), parlay_id, draft))
+
+    def strategy_switch(self, after: str, *, reason: str = "") -> None:
+        """The agent follows another strategy from now on."""
+        before, self.strategy = self.strategy, after
+        self._tell(StrategySwitched, before=before, after=after, reason=reason)
+
+    def position_opened(self, position_id: str, **position: Any) -> None:
+        """A position exists; fields of `events.PositionOpened`."""
+        self._put(Draft(PositionOpened, time.time(), position_id, {"position_id": position_id, **position}))
+
+    def position_marked(self, position_id: str, *, market: str, price: Number, unrealized_pnl_usd: Number) -> None:
+        """An open position was valued."""
+        self._tell(
+            PositionMarked, position_id=position_id, market=market, price=price, unrealized_pnl_usd=unrealized_pnl_usd
+        )
+
+    def position_closed(self, position_id: str, **position: Any) -> None:
+        """A position went flat; fields of `events.PositionClosed`."""
+        self._put(Draft(PositionClosed, time.time(), position_id, {"position_id": position_id, **position}))
+
+    def capital(self, capital_usd: Number) -> None:
+        """The account value at the exchange, unrealised P&L excluded."""
+        self._tell(CapitalReported, capital_usd=capital_usd)
+
+    def price(self, market: str, price: Number, *, at: float | None = None) -> None:
+        """A price the agent decides on; `at` is when the exchange made it, unix seconds."""
+        self._put(Draft(MarketTick, time.time() if at is None else at, "", {"market": market, "price": price}))
+
+    def limits(self, limits: dict[str, float], *, epoch: int = 0) -> None:
+        """The limits that the agent enforces, by name, in the units of the catalog."""
+        self._tell(LimitsInForce, limits=dict(limits), epoch=epoch)
+
+    def error(self, component: str, error: BaseException | str = "") -> None:
+        """A component of the agent failed."""
+        self._tell(AgentError, component=component, message=scrub(str(error))[:300])
+
+    def heartbeat(self) -> None:
+        """A sign of life, with the time of the last finished operation."""
+        self._tell(Heartbeat, last_action_at=self._acted_ns / 1e9 or None)
+
+    def _tell(self, kind: Any, **fields: Any) -> None:
+        self._put(Draft(kind, time.time(), "", fields))
+
+    def _put(self, draft: Draft) -> None:
+        self._pipeline.put(Told(draft))
+
+    # Life.
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """What was lost, by where: the queue, facts that were none, each sink, errors kept in."""
+        found = {"queue": self._pipeline.dropped, "refused": self.projector.refused}
+        found |= {f"sink_{sink.name}": sink.dropped for sink in self.projector.sinks}
+        return {name: count for name, count in (found | self.shield.dropped).items() if count}
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        if self._heartbeat_s is not None and now - self._told_alive >= self._heartbeat_s:
+            self._told_alive = now
+            self.heartbeat()
+        self.projector.beat()
+
+    def flush(self, within_s: float = 5.0) -> bool:
+        """Carry everything that was told so far; whether it was carried within the time."""
+        deadline = time.monotonic() + within_s
+        return self._pipeline.flush(within_s) and self.projector.flush(max(0.05, deadline - time.monotonic()))
+
+    def shutdown(self, within_s: float = 5.0) -> bool:
+        """Carry everything and let go; whether all was carried within the time. Calling it again does nothing."""
+        with self._closing:
+            deadline = time.monotonic() + within_s
+            try:
+                return self._pipeline.close(within_s)
+            finally:
+                self.projector.close(max(0.05, deadline - time.monotonic()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown()
