@@ -1,3 +1,4 @@
+# ruff: noqa: S101 - assert is how a contract speaks
 """What every telemetry sink must do, as tests: `class TestRecorder(TelemetrySinkContract): ...` with a `sink` fixture."""
 
 from __future__ import annotations
