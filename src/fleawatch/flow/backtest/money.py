@@ -40,7 +40,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._halts: list[Halted] = []
-        self._open: dict[str, list[_Open]] = {}
+        self._open: dict[str, _Open] = {}
         self._mode: dict[str, HaltMode] = {}
         self._stopped: dict[str, str] = {}
 
@@ -81,6 +81,8 @@ class Ledger:
         agent = fleet.agents.get(agent_id)
         if agent is None or (before is not None and _STRICTNESS[mode] <= _STRICTNESS[before]):
             return
+        # What a milder halt is worth ends where the stricter one begins, so that no loss is spared twice.
+        self._settle(fleet, agent_id, at, "")
         self._mode[agent_id] = mode
         halted = Halted(agent_id=agent_id, by=by, mode=mode, at=at, reachable=reachable)
         self._halts.append(halted)
@@ -88,26 +90,28 @@ class Ledger:
             halted.why = HALTED_IN_HISTORY
             return
         pnl, why = _pnl(agent)
-        self._open.setdefault(agent_id, []).append(_Open(halted, pnl, agent.flows, why))
+        self._open[agent_id] = _Open(halted, pnl, agent.flows, why)
 
     def _settle(self, fleet: FleetState, agent_id: str, at: float, stopped: str) -> None:
         """Count what is open up to `at`."""
+        one = self._open.pop(agent_id, None)
+        if one is None:
+            return
+        halted = one.halted
+        if stopped and at <= halted.at:
+            halted.why = stopped
+            return
         agent = fleet.agents.get(agent_id)
-        for one in self._open.pop(agent_id, []):
-            halted = one.halted
-            if stopped and at <= halted.at:
-                halted.why = stopped
-                continue
-            pnl, why = (None, GONE) if agent is None else _pnl(agent)
-            halted.until = at
-            if agent is not None:
-                halted.left_usd = one.flows - agent.flows
-            if halted.mode == "freeze_payments":
-                halted.why = FROZEN_ONLY
-            elif one.pnl is None or pnl is None:
-                halted.why = one.why or why
-            else:
-                halted.saved_usd, halted.why = one.pnl - pnl, stopped
+        pnl, why = (None, GONE) if agent is None else _pnl(agent)
+        halted.until = at
+        if agent is not None:
+            halted.left_usd = one.flows - agent.flows
+        if halted.mode == "freeze_payments":
+            halted.why = FROZEN_ONLY
+        elif one.pnl is None or pnl is None:
+            halted.why = one.why or why
+        else:
+            halted.saved_usd, halted.why = one.pnl - pnl, stopped
 
 
 def _pnl(agent: AgentState) -> tuple[float | None, str]:
