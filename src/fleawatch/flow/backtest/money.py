@@ -15,7 +15,9 @@ import msgspec
 from fleawatch.events import Event, HaltOrdered, Resumed
 from fleawatch.events.control import HaltMode
 from fleawatch.flow.backtest.results import Halted
+from fleawatch.flow.halting.halt import reachable
 from fleawatch.flow.outputs import AlertChange
+from fleawatch.flow.policy import Policy
 from fleawatch.flow.state import AgentState, FleetState
 
 _MODES: Final[dict[str, HaltMode]] = {"reduce": "reduce", "halt": "halt", "freeze_payments": "freeze_payments"}
@@ -44,19 +46,21 @@ class Ledger:
         self._mode: dict[str, HaltMode] = {}
         self._stopped: dict[str, str] = {}
 
-    def alert(self, change: AlertChange, fleet: FleetState, *, reachable: bool) -> None:
+    def alert(self, change: AlertChange, fleet: FleetState, policy: Policy) -> None:
         """An alert that stops somebody began to fire."""
         mode = _MODES.get(change.action)
         if mode is None:
             return
         agents = [change.agent_id] if change.agent_id else sorted(fleet.agents)
         for agent_id in agents:
-            self._halt(fleet, agent_id, mode, change.alert, change.at, reachable=reachable)
+            agent = fleet.agents.get(agent_id)
+            reached = agent is not None and reachable(agent, policy)
+            self._halt(fleet, agent_id, mode, change.alert, change.at, reached=reached)
 
     def order(self, order: HaltOrdered, fleet: FleetState) -> None:
         """A person, or an agent's own gate, ordered a halt."""
         for agent_id in _in_scope(order, fleet):
-            self._halt(fleet, agent_id, order.mode, order.actor, order.at, reachable=True)
+            self._halt(fleet, agent_id, order.mode, order.actor, order.at, reached=True)
 
     def history(self, event: Event, fleet: FleetState) -> None:
         """Take a recorded fact before it is folded: the record's own halts and resumes."""
@@ -76,7 +80,7 @@ class Ledger:
             self._settle(fleet, agent_id, end, "")
         return self._halts
 
-    def _halt(self, fleet: FleetState, agent_id: str, mode: HaltMode, by: str, at: float, *, reachable: bool) -> None:
+    def _halt(self, fleet: FleetState, agent_id: str, mode: HaltMode, by: str, at: float, *, reached: bool) -> None:
         before = self._mode.get(agent_id)
         agent = fleet.agents.get(agent_id)
         if agent is None or (before is not None and _STRICTNESS[mode] <= _STRICTNESS[before]):
@@ -84,7 +88,7 @@ class Ledger:
         # What a milder halt is worth ends where the stricter one begins, so that no loss is spared twice.
         self._settle(fleet, agent_id, at, "")
         self._mode[agent_id] = mode
-        halted = Halted(agent_id=agent_id, by=by, mode=mode, at=at, reachable=reachable)
+        halted = Halted(agent_id=agent_id, by=by, mode=mode, at=at, reachable=reached)
         self._halts.append(halted)
         if agent_id in self._stopped:
             halted.why = HALTED_IN_HISTORY
