@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from fleawatch.events import Event, HaltOrdered, Resumed
 from fleawatch.events.control import HaltMode
@@ -75,10 +76,10 @@ class Ledger:
                     self._mode.pop(agent_id, None)
 
     def closed(self, fleet: FleetState, end: float) -> list[Halted]:
-        """All halts, those that are still counted as of the end of the history."""
-        for agent_id in list(self._open):
-            self._settle(fleet, agent_id, end, "")
-        return self._halts
+        """All halts so far, those that are still counted as of `end`."""
+        for agent_id, one in self._open.items():
+            _count(one, fleet.agents.get(agent_id), end, "")
+        return [structs.replace(one) for one in self._halts]
 
     def _halt(self, fleet: FleetState, agent_id: str, mode: HaltMode, by: str, at: float, *, reached: bool) -> None:
         before = self._mode.get(agent_id)
@@ -97,25 +98,27 @@ class Ledger:
         self._open[agent_id] = _Open(halted, pnl, agent.flows, why)
 
     def _settle(self, fleet: FleetState, agent_id: str, at: float, stopped: str) -> None:
-        """Count what is open up to `at`."""
+        """Count what is open up to `at`, once and for all."""
         one = self._open.pop(agent_id, None)
-        if one is None:
-            return
-        halted = one.halted
-        if stopped and at <= halted.at:
-            halted.why = stopped
-            return
-        agent = fleet.agents.get(agent_id)
-        pnl, why = (None, GONE) if agent is None else _pnl(agent)
-        halted.until = at
-        if agent is not None:
-            halted.left_usd = one.flows - agent.flows
-        if halted.mode == "freeze_payments":
-            halted.why = FROZEN_ONLY
-        elif one.pnl is None or pnl is None:
-            halted.why = one.why or why
-        else:
-            halted.saved_usd, halted.why = one.pnl - pnl, stopped
+        if one is not None:
+            _count(one, fleet.agents.get(agent_id), at, stopped)
+
+
+def _count(one: _Open, agent: AgentState | None, at: float, stopped: str) -> None:
+    halted = one.halted
+    halted.saved_usd, halted.why = None, stopped
+    if stopped and at <= halted.at:
+        return
+    pnl, why = (None, GONE) if agent is None else _pnl(agent)
+    halted.until = at
+    if agent is not None:
+        halted.left_usd = one.flows - agent.flows
+    if halted.mode == "freeze_payments":
+        halted.why = FROZEN_ONLY
+    elif one.pnl is None or pnl is None:
+        halted.why = one.why or why
+    else:
+        halted.saved_usd = one.pnl - pnl
 
 
 def _pnl(agent: AgentState) -> tuple[float | None, str]:
