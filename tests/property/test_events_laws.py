@@ -127,6 +127,7 @@ def test_merging_adds_what_is_missing_and_moves_no_money(kind, data):
     """A merged fact keeps every money field and everything it knew, and takes only what it lacked."""
     booked = data.draw(strategies.facts(kind))
     report = data.draw(strategies.facts(kind, fact_id=booked.fact_id, agent_id=booked.agent_id))
+    booked = msgspec.structs.replace(booked, source="trading")
     merged = merge(booked, report)
     for name in kind.__struct_fields__:
         known, told, now = getattr(booked, name), getattr(report, name), getattr(merged, name)
@@ -164,3 +165,17 @@ def test_the_order_of_reporters_does_not_matter(kind, data):
             merged = merge(merged, report)
         results.append(msgspec.structs.replace(merged, source="", seen_at=0.0))
     assert all(result == results[0] for result in results)
+
+
+@pytest.mark.parametrize("kind", AMENDABLE)
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_the_platform_decides_money_and_time_whoever_came_first(kind, data):
+    """The agent's report and the platform's end in the same fact in either order: the platform's, with what it lacks."""
+    told = data.draw(strategies.facts(kind))
+    shown = data.draw(strategies.facts(kind, fact_id=told.fact_id, agent_id=told.agent_id))
+    told, shown = msgspec.structs.replace(told, source="sdk"), msgspec.structs.replace(shown, source="trading")
+    merged = merge(told, shown)
+    assert merged == merge(shown, told)
+    assert merged.source == "trading"
+    assert all(getattr(merged, name) == getattr(shown, name) for name in (*(MONEY & set(kind.__struct_fields__)), "at"))

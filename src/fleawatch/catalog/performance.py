@@ -268,7 +268,7 @@ ALERTS = (
         | (DAILY_LOSS.where() > limits.DAILY_LOSS_USDC),
         family="drawdown",
         action="halt",
-        summary="{agent_id} lost {value:number} today and is halted",
+        summary="{agent_id} reached its loss limit of the day and is halted",
         description="Trading and casino losses of {agent_id} since midnight UTC passed its daily limit. The alert ends with the day; "
         "trading needs an explicit resume.",
     ),

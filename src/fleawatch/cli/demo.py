@@ -18,6 +18,7 @@ from typing import Any, Final
 import click
 
 from fleawatch.cli.compare import compare
+from fleawatch.cli.incidents.show import NAMES, print_outcomes, show
 from fleawatch.cli.output import json_option, message, print_json, table
 from fleawatch.cli.serve import address_of, bound, on_signals, serving
 from fleawatch.cli.simulator import Simulator, write_config
@@ -48,6 +49,7 @@ class Options:
     faults: bool
     falsify: bool
     as_json: bool
+    incident: str | None
 
 
 @click.command()
@@ -89,6 +91,11 @@ class Options:
 @click.option(
     "--falsify", is_flag=True, help="Change one cent in the books before comparing: exactly one mismatch must be found."
 )
+@click.option(
+    "--incident",
+    type=click.Choice(NAMES),
+    help="Play an incident, or all of them beside a healthy fleet, in simulated time; only --seed, --state and --json go with it.",
+)
 @json_option
 @click.pass_context
 def demo(ctx: click.Context, /, **chosen: Any) -> None:
@@ -96,7 +103,13 @@ def demo(ctx: click.Context, /, **chosen: Any) -> None:
 
     Without --for the page stays up until Ctrl-C. With --for the simulated books stop after that time, the last
     readings are awaited, every number is compared with the books to the cent, and the exit code is 1 if one differs.
+
+    With --incident something goes wrong with one of the agents: whether its alert came in time, whether it was stopped,
+    and what that saved is told, beside what the rules of the platform's public guides would have seen in the same facts.
     """
+    if chosen["incident"] is not None:
+        _play(ctx, chosen)
+        return
     with tempfile.TemporaryDirectory(prefix="fleawatch-demo-") as scratch:
         state = chosen["state"] or Path(scratch) / "state"
         books = chosen["books"] or Path(scratch) / "books.sqlite"
@@ -109,6 +122,24 @@ def demo(ctx: click.Context, /, **chosen: Any) -> None:
     else:
         _print(result)
     ctx.exit(1 if result["mismatches"] else 0)
+
+
+def _play(ctx: click.Context, chosen: Mapping[str, Any]) -> None:
+    """Play incidents. Exit code 1 when one was missed, an order came after a halt, or somebody was woken for nothing."""
+    goes_with = {"incident", "seed", "state", "as_json"}
+    given = [
+        f"--{'for' if name == 'seconds' else name}" for name in chosen
+        if name not in goes_with and ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    ]  # fmt: skip
+    if given:
+        raise click.UsageError(f"{', '.join(given)} cannot be used with --incident; leave it out")
+    log_to_stderr(level=40)
+    result = asyncio.run(show(chosen["incident"], chosen["seed"], chosen["state"]))
+    if chosen["as_json"]:
+        print_json(result)
+    else:
+        print_outcomes(result)
+    ctx.exit(0 if result["passed"] else 1)
 
 
 async def _demo(options: Options) -> dict[str, Any] | None:

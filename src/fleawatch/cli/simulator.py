@@ -86,17 +86,37 @@ async def _line(process: asyncio.subprocess.Process) -> dict[str, Any]:
     return found
 
 
-def write_config(ready: Mapping[str, Any], directory: Path, port: int) -> Path:
-    """Write the configuration and the key files of a sandbox's fleet into `directory`; the configuration's path."""
+def write_config(
+    ready: Mapping[str, Any],
+    directory: Path,
+    port: int,
+    *,
+    interval_s: float = 15,
+    more: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write the configuration and the key files of a sandbox's fleet into `directory`; the configuration's path.
+
+    Args:
+        ready: what the sandbox said when it was ready.
+        directory: where they go.
+        port: of page and API.
+        interval_s: simulated seconds between two readings.
+        more: further sections of the configuration.
+    """
     keys = directory / "keys"
     keys.mkdir(parents=True, exist_ok=True)
     keys.chmod(0o700)
     document = {
         "listen": {"port": port},
         "store": {"path": "."},
-        "collect": {"interval_s": 15, "timeout_s": 5, "max_age_s": max(60.0, FRESH_WALL_S * ready["speed"])},
+        "collect": {
+            "interval_s": interval_s,
+            "timeout_s": 5,
+            "max_age_s": max(4.0 * interval_s, FRESH_WALL_S * ready["speed"]),
+        },
         "platform": {"bases": {name: base for name, base in ready["bases"].items() if name not in _NOT_READ}},
         "agents": [_agent(agent, keys) for agent in ready["agents"]],
+        **(more or {}),
     }
     path = directory / "fleawatch.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")

@@ -1,7 +1,8 @@
 """Two reports of one fact become one: the platform decides money, the agent adds what only it knows.
 
-A second report never adds to a count. When it knows something new (a strategy, an expected price, a latency), the
-fact is amended: what the first version booked under the old properties moves to the new ones.
+A second report never adds to a count. When it knows something new (a strategy, an expected price, a latency), or is the
+platform's own word on what only the agent had told, the fact is amended: what the first version booked under the old
+properties moves to the new ones.
 """
 
 from __future__ import annotations
@@ -19,11 +20,16 @@ Amendable = BetSettled | ParlaySettled | OrderFilled | PositionClosed
 
 AMENDABLE: Final = (BetSettled, ParlaySettled, OrderFilled, PositionClosed)
 
+AGENT: Final = "sdk"
+"""Source of what an agent reports of itself."""
 _MONEY: Final = frozenset({"stake", "payout", "notional_usd", "price", "fee_usd", "realized_pnl_usd"})
 
 
 class Amended(Event, frozen=True, kw_only=True):
-    """A booked fact is now known better. `before` and `after` are the same fact; their money is equal."""
+    """A booked fact is now known better. `before` and `after` are the same fact.
+
+    Their money and time are equal, unless only the agent had told and now the platform does: then it is the platform's.
+    """
 
     before: Amendable
     after: Amendable
@@ -35,8 +41,9 @@ _Fact = TypeVar("_Fact", BetSettled, ParlaySettled, OrderFilled, PositionClosed)
 def merge(booked: _Fact, report: _Fact) -> _Fact:
     """The booked fact with every property that it lacked and the report has.
 
-    Money and identity stay as they were booked. Returns `booked` itself when the report adds nothing, as one about
-    another agent never does: nobody may put his strategy under somebody else's trade.
+    Money, time and identity stay as they were booked, but for what only the agent had told: there the platform's report
+    is the fact, and the agent's adds to it. Returns `booked` itself when the report adds nothing, as one about another
+    agent never does: nobody may put his strategy under somebody else's trade.
 
     Raises:
         ValueError: the two are not the same fact.
@@ -45,9 +52,15 @@ def merge(booked: _Fact, report: _Fact) -> _Fact:
         raise ValueError(f"the report was of {report.fact_id}; only reports of one fact merge, here {booked.fact_id}")
     if booked.agent_id != report.agent_id:
         return booked
+    if booked.source == AGENT != report.source:
+        return _completed(report, booked)
+    return _completed(booked, report)
+
+
+def _completed(fact: _Fact, more: _Fact) -> _Fact:
     news = {
-        name: getattr(report, name)
-        for name in booked.__struct_fields__
-        if name not in _MONEY and getattr(booked, name) is None and getattr(report, name) is not None
+        name: getattr(more, name)
+        for name in fact.__struct_fields__
+        if name not in _MONEY and getattr(fact, name) is None and getattr(more, name) is not None
     }
-    return msgspec.structs.replace(booked, **news) if news else booked
+    return msgspec.structs.replace(fact, **news) if news else fact

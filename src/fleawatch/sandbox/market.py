@@ -73,6 +73,7 @@ class Market:
 
     def __init__(self, seed: int, epoch: float) -> None:
         self.epoch = epoch
+        self._shocks: list[tuple[str, float, float, float]] = []
         self._walks = {symbol: _Walk(coin, stream(seed, "market", symbol)) for symbol, coin in COINS.items()}
 
     def mark(self, symbol: str, at: float) -> float:
@@ -81,7 +82,15 @@ class Market:
         Raises:
             KeyError: there is no such coin.
         """
-        return self._walks[symbol].at(max(0, int((at - self.epoch) // STEP)))
+        price = self._walks[symbol].at(max(0, int((at - self.epoch) // STEP)))
+        for coin, begins, ends, factor in self._shocks:
+            if coin == symbol and begins <= at < ends:
+                price = round(price * factor, COINS[symbol].price_decimals)
+        return price
+
+    def shock(self, symbol: str, begins: float, ends: float, factor: float) -> None:
+        """Let the price of a coin be `factor` times what it would be, from `begins` until just before `ends`."""
+        self._shocks.append((symbol, begins, ends, factor))
 
     def cached(self, symbol: str, at: float) -> float:
         """The price that the trading server shows: its cache is renewed every 30 seconds."""

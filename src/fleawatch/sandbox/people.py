@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from fleawatch.sandbox.agency import Agency, Nobody
+
 
 @dataclass(slots=True, kw_only=True)
 class Person:
@@ -24,6 +26,10 @@ class Person:
         silent_at: simulated unix seconds after which it acts no more and its own server stops answering.
         key_expires_at: simulated unix seconds after which the platform refuses its keys.
         last_action: simulated unix seconds of its last successful action.
+        agency: what it asks before an order and tells of what it did.
+        clock_offset: seconds by which its own clock is ahead.
+        wrong_at: simulated unix seconds at which it is to go wrong, for characters that do.
+        wrong_since: when it first did wrong; None while it did nothing wrong.
     """
 
     name: str
@@ -39,3 +45,7 @@ class Person:
     silent_at: float = math.inf
     key_expires_at: float = math.inf
     last_action: float = 0.0
+    agency: Agency = field(default_factory=Nobody)
+    clock_offset: float = 0.0
+    wrong_at: float = math.inf
+    wrong_since: float | None = None

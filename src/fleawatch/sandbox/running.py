@@ -15,6 +15,7 @@ from aiohttp import web
 
 from fleawatch.clock import Clock, ScaledClock
 from fleawatch.sandbox import books
+from fleawatch.sandbox.characters.cast import Troupe
 from fleawatch.sandbox.faults import FaultPlan
 from fleawatch.sandbox.http.agents import AgentsFront
 from fleawatch.sandbox.http.casino import CasinoFront
@@ -53,6 +54,7 @@ class Settings:
         books: where the books go when they stop, or None.
         faults: a fixed plan, or None for none to begin with.
         ports: fixed ports by service; the others are chosen by the system.
+        troupe: who plays, in place of the usual cast.
     """
 
     seed: int
@@ -63,6 +65,7 @@ class Settings:
     books: Path | None = None
     faults: FaultPlan | None = None
     ports: Mapping[str, int] = field(default_factory=dict)
+    troupe: Troupe | None = None
 
     @property
     def horizon(self) -> float:
@@ -93,7 +96,7 @@ class Sandbox:
         self._runners: list[web.ServerRunner] = []
         self._ticker: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
-        self.world = World(settings.seed, settings.agents, settings.origin)
+        self.world = World(settings.seed, settings.agents, settings.origin, settings.troupe)
         self.clock: Clock = clock or ScaledClock(settings.origin, settings.speed)
         end = settings.origin + settings.horizon
         self.desk = Desk(self.world, self.clock, end, settings.faults or FaultPlan())

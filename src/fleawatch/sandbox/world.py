@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from fleawatch.sandbox.characters.base import Character, Circle
-from fleawatch.sandbox.characters.cast import CAST, recruit
+from fleawatch.sandbox.characters.cast import CAST, Troupe, recruit
 from fleawatch.sandbox.characters.workers import Outsider
 from fleawatch.sandbox.kernel import Kernel
 from fleawatch.sandbox.people import Person
@@ -31,20 +31,22 @@ class World:
         seed: what all chance derives from.
         agents: how many agents the fleet has, at least 1.
         origin: simulated unix seconds at which the run begins.
+        troupe: who plays, in place of the usual cast; its size then counts and `agents` does not.
 
     Attributes:
         people: the fleet in order, then the outsiders.
         elapsed: simulated seconds run since the origin.
     """
 
-    def __init__(self, seed: int, agents: int, origin: float = DEFAULT_ORIGIN) -> None:
+    def __init__(self, seed: int, agents: int, origin: float = DEFAULT_ORIGIN, troupe: Troupe | None = None) -> None:
         if agents < 1:
             raise ValueError(f"agents was {agents}; a fleet has at least one agent")
         self.seed = seed
         self.origin = origin
         self.kernel = Kernel(seed, origin - HISTORY)
         self.platform = Platform(self.kernel)
-        self.people = recruit(seed, agents, origin)
+        self.roles = CAST if troupe is None else troupe.roles
+        self.people = recruit(seed, agents, origin) if troupe is None else list(troupe.people)
         self.elapsed = 0.0
         self._accounts: dict[str, Account] = {}
         self._register()
@@ -79,7 +81,7 @@ class World:
         present = {person.character for person in waiting}
         while waiting:
             person = waiting.pop(0)
-            role = CAST.get(person.character)
+            role = self.roles.get(person.character)
             sponsor = role.sponsor if role is not None and role.sponsor in present else None
             if sponsor is not None and sponsor not in first:
                 waiting.append(person)
@@ -97,7 +99,7 @@ class World:
         except RefusedError:
             if len(self._accounts) % 2:
                 platform.faucet.claim(account.id, f"agent:{person.name}")
-        for service in CAST[person.character].services if person.fleet else ():
+        for service in self.roles[person.character].services if person.fleet else ():
             self._join(service, person, sponsor)
 
     def _join(self, service: str, person: Person, sponsor: Person | None) -> None:
@@ -125,15 +127,17 @@ class World:
             if not person.fleet:
                 circle.outsiders.append(account)
                 continue
-            if person.character == "worker":
+            if self.roles[person.character].works:
                 circle.workers.append(account)
-            if CAST[person.character].payable:
+            if self.roles[person.character].payable:
                 circle.payees.append(account)
         return circle
 
     def _start(self, circle: Circle) -> None:
         for person in self.people:
-            behaviour: type[Character] = CAST[person.character].behaviour if person.fleet else Outsider
+            behaviour: type[Character] = (
+                self.roles[person.character].behaviour if person.character in self.roles else Outsider
+            )
             behaviour(self.platform, person, self._accounts[person.name], circle).begin(self.origin)
         self.kernel.schedule(self.origin, lambda: self._tournament(1))
 

@@ -95,6 +95,10 @@ class Actuation:
         error = f"{outcome.status}: {outcome.reason}"
         await self._monitor.in_store(lambda: store.fail(claimed.id, now=now, error=error, retry_at=None))
 
+    async def settle(self) -> None:
+        """Wait until everything under way has ended."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     async def close(self) -> None:
         """Leave what is under way: its row is claimed again by the next process."""
         for task in list(self._tasks):

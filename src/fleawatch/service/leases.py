@@ -143,8 +143,12 @@ class Leases:
     async def run(self) -> None:
         """Book renewals and wanted limits for ever."""
         while True:
-            await self.clerk.book([*self._due(), *self._wanted()])
+            await self.sweep()
             await asyncio.sleep(self.ttl_s / _SWEEPS)
+
+    async def sweep(self) -> None:
+        """Book what renewals and wanted limits the record lacks."""
+        await self.clerk.book([*self._due(), *self._wanted()])
 
     def _due(self) -> list[Event]:
         """Renewals that the record lacks: at most two in the time of a lease, whatever gates do."""

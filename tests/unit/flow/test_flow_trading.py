@@ -344,3 +344,15 @@ def test_what_is_kept_of_closed_positions_is_bounded(desk):
     assert len(trading.closed_ids) == len(trading.fill_ids) == len(trading.strategies) == IDS_KEPT
     assert len(trading.vanished) == VANISHED_KEPT
     assert desk.agent.equity == 1000 + IDS_KEPT + 20 + VANISHED_KEPT + 5
+
+
+def test_the_money_of_a_fill_is_the_platforms_where_the_platform_is_read(polled):
+    """What the agent tells first is an order; its fee counts when the platform tells it, once, and as the platform says."""
+    told = polled.fill("f1", fee=99, source="sdk")
+    assert (polled.agent.trading.fees, polled.agent.trading.fill_ids) == (0, [])
+    shown = polled.make(OrderFilled, "t-1", **{
+        name: getattr(told, name) for name in told.__struct_fields__ if name not in ("agent_id", "fee_usd", "source", "v")
+    }, fee_usd=1, source="trading")  # fmt: skip
+    for number in range(2):
+        polled.say(Amended, "t-1", fact_id=f"amended:{number}", before=told, after=merge(told, shown))
+    assert (polled.agent.trading.fees, polled.agent.trading.markets["BTC-USD"].notional) == (1, 1000)

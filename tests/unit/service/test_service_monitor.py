@@ -107,6 +107,21 @@ def test_a_second_report_adds_what_only_it_knows():
     assert with_monitor(MemoryStore(), work) == ({"martingale": (1, -2.0)}, 1)
 
 
+def test_the_platforms_report_replaces_what_only_the_agent_had_told():
+    """An agent that tells its bet first, with a better result than it had, has moved nothing when the platform tells it."""
+
+    async def work(monitor):
+        await monitor.book([declared(), structs.replace(bet(strategy="martingale"), source="sdk", payout=Decimal(99))])
+        await monitor.book([bet()])
+        await monitor.book([bet()])
+        parts = monitor.state.agents["a-1"].attribution.parts("strategy")
+        return {name: (part.count, part.net) for name, part in parts.items() if part.count}, monitor.state.facts[
+            "amended"
+        ]
+
+    assert with_monitor(MemoryStore(), work) == ({"martingale": (1, -2.0)}, 1)
+
+
 def test_a_bad_fact_is_refused_and_the_others_go_on():
     """Facts with NaN or of a newer release are left out and counted by reason; their neighbours are booked."""
 

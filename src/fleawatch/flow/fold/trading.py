@@ -26,6 +26,7 @@ from fleawatch.events import (
     PositionOpened,
     PositionsRead,
 )
+from fleawatch.events.amend import AGENT
 from fleawatch.flow.fold.equity import ignore, settle, transfer
 from fleawatch.flow.fold.orders import attempt_reported, fill_seen
 from fleawatch.flow.fold.play import attribute, attributed, count_trade, strategy_of
@@ -102,11 +103,22 @@ def closed(fleet: FleetState, agent: AgentState, event: PositionClosed, at: floa
 
 
 def filled(fleet: FleetState, agent: AgentState, event: OrderFilled, at: float) -> None:
-    """A fill: its fee is paid now, its notional counts, its slippage is measured against the expected price."""
-    trading = agent.trading
-    if event.trade_id in trading.fill_ids:
+    """A fill was seen. What the agent tells of it is an order; its money counts when the platform has told it too.
+
+    For an agent that only reports itself, its word is the books.
+    """
+    if event.trade_id in agent.trading.fill_ids:
         ignore(fleet, "fill_again")
         return
+    fill_seen(agent, event)
+    _acted(agent, event)
+    if event.source != AGENT or "trading" not in agent.profile.collectors:
+        _book_fill(fleet, agent, event, at)
+
+
+def _book_fill(fleet: FleetState, agent: AgentState, event: OrderFilled, at: float) -> None:
+    """Its fee is paid now, its notional counts, its slippage is measured against the expected price."""
+    trading = agent.trading
     _keep(trading.fill_ids, event.trade_id)
     fee, notional = float(event.fee_usd), float(event.notional_usd)
     market = trading.markets.setdefault(word(agent, MARKET, event.market), Market())
@@ -121,8 +133,6 @@ def filled(fleet: FleetState, agent: AgentState, event: OrderFilled, at: float) 
     if fee > 0:
         agent.tallies.add("pf_trade_fees_usdc_total", (strategy, asset), fee)
     count_slippage(agent, event)
-    fill_seen(agent, event)
-    _acted(agent, event)
     _since(agent, event.at)
     _value(fleet, agent, at)
 
@@ -233,13 +243,17 @@ def count_slippage(agent: AgentState, event: OrderFilled) -> None:
         agent.tallies.add("pf_trade_slippage_cost_usdc_total", (strategy, asset, direction), cost)
 
 
-def amended(_: FleetState, agent: AgentState, event: Amended, __: float) -> None:
+def amended(fleet: FleetState, agent: AgentState, event: Amended, at: float) -> None:
     """A booked fact is known better: what was booked by its old properties moves to the new ones."""
     before, after = event.before, event.after
     if before.agent_id != agent.agent_id or after.agent_id != agent.agent_id:
         return
     if isinstance(before, OrderFilled) or isinstance(after, OrderFilled):
-        if isinstance(before, OrderFilled) and isinstance(after, OrderFilled) and not before.expected_price:
+        if not isinstance(before, OrderFilled) or not isinstance(after, OrderFilled):
+            return
+        if before.source == AGENT != after.source and after.trade_id not in agent.trading.fill_ids:
+            _book_fill(fleet, agent, after, at)
+        elif not before.expected_price:
             count_slippage(agent, after)
         return
     old, new = attributed(agent, before), attributed(agent, after)

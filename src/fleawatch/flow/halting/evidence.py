@@ -1,14 +1,18 @@
-"""Which facts of the platform show that an agent still sends orders, and which readings would have shown one.
+"""Which facts show that an agent still sends orders, and which readings would have shown one.
 
-Only what the platform says counts: an agent's own report proves nothing about a halt. A platform fact is known by its
-source, which is the name of the collector that read it.
+Only what the platform says can prove a halt: an agent's own report says nothing for it. Against it, it does: an order
+that the agent itself reports was sent, and hides no other, because the platform's word on it is told once more. A
+platform fact is known by its source, which is the name of the collector that read it.
 """
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+import msgspec
+
 from fleawatch.events import (
+    Amended,
     BetSettled,
     ChallengeOpened,
     EscrowCreated,
@@ -21,6 +25,7 @@ from fleawatch.events import (
     TournamentEntered,
     WithdrawalChanged,
 )
+from fleawatch.events.amend import AGENT
 from fleawatch.flow.state import AgentState
 
 COLLECTORS: Final = frozenset({"casino", "trading", "escrow", "wallet", "gateway", "domains"})
@@ -43,8 +48,12 @@ class Order(NamedTuple):
 
 
 def order_in(agent: AgentState, event: Event) -> Order | None:
-    """The order of `agent` that a platform fact shows; None where it shows none, or where it is not the platform's."""
-    if event.source not in COLLECTORS:
+    """The order of `agent` that a fact shows, of the platform or of the agent itself; None where it shows none."""
+    if isinstance(event, Amended):
+        return order_in(agent, event.after) if event.before.source == AGENT != event.after.source else None
+    if event.source == AGENT and isinstance(event, (BetSettled, ParlaySettled, OrderFilled)):
+        event = msgspec.structs.replace(event, at=min(event.at, event.seen_at))
+    elif event.source not in COLLECTORS:
         return None
     found = _of_row(event) if isinstance(event, LedgerEntry) else None
     match event:

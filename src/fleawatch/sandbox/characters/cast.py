@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
@@ -23,6 +24,7 @@ class Role:
         services: where it registers beside the casino.
         sponsor: the character that referred it, when the fleet has one; it registers after its sponsor.
         payable: whether others may pay or challenge it.
+        works: whether others hire it.
     """
 
     behaviour: type[Character]
@@ -30,13 +32,25 @@ class Role:
     services: tuple[str, ...] = ()
     sponsor: str | None = None
     payable: bool = True
+    works: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Troupe:
+    """Who plays in a world, and how: the people in order, outsiders last, and the role of each character.
+
+    An outsider without a role of its own acts as every outsider does.
+    """
+
+    people: tuple[Person, ...]
+    roles: Mapping[str, Role]
 
 
 CAST: Final[dict[str, Role]] = {
     "flat": Role(players.Flat, "flat-dice"),
     "momentum": Role(traders.Momentum, "momentum", ("trading",), "referrer", payable=False),
     "hirer": Role(workers.Hirer, "escrow-hirer", sponsor="flat"),
-    "worker": Role(workers.Worker, "escrow-worker", sponsor="flat"),
+    "worker": Role(workers.Worker, "escrow-worker", sponsor="flat", works=True),
     "coin": Role(players.Coin, "coin-flip", sponsor="flat"),
     "meanrev": Role(traders.MeanReversion, "mean-reversion", ("trading",), payable=False),
     "referrer": Role(treasurers.Referrer, "referral", ("trading", "wallet", "domains")),

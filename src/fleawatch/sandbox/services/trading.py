@@ -99,14 +99,18 @@ class Trading:
         coin = order.coin
         if coin not in COINS:
             raise RefusedError(400, "trade_failed", f"Unknown coin: {coin}")
-        mark = self.kernel.market.mark(coin, self.kernel.now)
-        if int(mark * 10 ** COINS[coin].price_decimals) % 41 == 0:
+        if not self.takes(coin):
             raise RefusedError(400, "trade_failed", "floatToWire causes rounding")
         price = self._fill(trader, coin, buy=order.side == "long")
         position = self._position(trader, order, price)
         trade = self._leg(trader, position, price, realized=None)
         self._count(trader, trade)
         return position, trade
+
+    def takes(self, coin: str) -> bool:
+        """Whether the exchange takes orders at the price of the moment; some prices it cannot write."""
+        mark = self.kernel.market.mark(coin, self.kernel.now)
+        return int(mark * 10 ** COINS[coin].price_decimals) % 41 != 0
 
     def copy_open(self, trader: Trader, order: Terms) -> Position:
         """Open a copy of somebody's position for `trader`: no brake, no referral, and nothing it did itself.
@@ -253,6 +257,12 @@ class Trading:
         result, name = exact(position.result), position.trader.name
         legs = [Leg(f"exchange:{name}", name, result), Leg(f"pnl:{name}:{position.coin}-USD", name, -result)]
         self.kernel.journal.post(self.kernel.now, "trading", f"close:{position.id}", legs)
+
+    def charge_funding(self, trader: Trader, usd: float) -> None:
+        """Let the exchange take funding of `usd` from the account. The server's own tables never show it."""
+        value, name = exact(usd), trader.name
+        legs = [Leg(f"exchange:{name}", name, -value), Leg(f"funding:{name}", name, value)]
+        self.kernel.journal.post(self.kernel.now, "trading", "funding", legs)
 
     def close_all(self, trader: Trader) -> int:
         """Mark every row closed with P&L 0. Nothing is closed at the exchange: that is the real server's behaviour."""
