@@ -23,7 +23,8 @@ demo: install ## a fleet to watch, on http://127.0.0.1:9712/, until Ctrl-C
 
 test: install-test check ## everything that must be green
 	$(BIN)/pytest tests/unit tests/property tests/contract tests/golden tests/scenario tests/test_architecture.py -n 2 -q
-	$(BIN)/pytest tests/live tests/test_docs.py -q
+	$(BIN)/pytest tests/live/test_incidents_unseen.py -n 2 -q
+	$(BIN)/pytest tests/live tests/test_docs.py --ignore tests/live/test_incidents_unseen.py -q
 
 soak: install-test ## eight simulated hours with every fault, ten minutes; FLEAWATCH_SOAK_HOURS=24 for a day
 	$(BIN)/pytest tests/live -q -m soak

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 import fleawatch.cli.incidents as package
-from fleawatch.cli.incidents import process
-from fleawatch.cli.incidents.play import alone, play, recorded
+from fleawatch.cli.incidents.play import play, recorded
 from fleawatch.cli.incidents.score import outcome
 from fleawatch.events import HaltConfirmed
 from fleawatch.flow.outputs import AlertChange, Conclusion, Delivery
@@ -49,28 +48,29 @@ def test_a_recorded_incident_replays_to_the_same_alerts_and_deliveries():
     assert deliveries == record.deliveries
 
 
-def test_a_deaf_agent_is_found_out_by_the_journal_and_is_never_confirmed(monkeypatch):
-    """An agent whose gate lets everything pass: the score counts its orders, and no halt of it is called proven."""
-    monkeypatch.setattr(process.AgentProcess, "may_open", lambda *_: True)
-    monkeypatch.setattr(process.AgentProcess, "_counted", lambda *_: True)
+def test_a_deaf_agent_is_found_out_by_the_journal_and_is_never_confirmed():
+    """An agent that goes on whatever its gate says: the score counts its orders, and no halt of it is called proven."""
     incident = BY_NAME["stuck-loop"]
-    record = asyncio.run(recorded(incident, 3))
-    found = outcome(incident, record, alone(incident, 3), baseline=False)
+    record = asyncio.run(recorded(incident, 3, guarded=False))
+    found = outcome(incident, record, record.equity("stuck-loop-00"), baseline=False)
     assert found.caught
     assert found.orders_after_halt > 200
     assert not found.passed
-    confirmed = [fact for fact in record.facts if isinstance(fact, HaltConfirmed)]
-    assert not confirmed
+    assert not [fact for fact in record.facts if isinstance(fact, HaltConfirmed)]
     assert found.equity_saved_usd == 0.0
 
 
 def test_what_halting_saved_is_what_the_agent_owns_more_than_without():
-    """The drained agent keeps what the stranger would have had."""
+    """The drained agent keeps what the stranger would have had; with nobody watching the world is the sandbox's own."""
     incident = BY_NAME["drain"]
-    record = asyncio.run(recorded(incident, 8))
-    unguarded = alone(incident, 8)
-    found = outcome(incident, record, unguarded, baseline=False)
-    assert Decimal(str(found.equity_saved_usd)) == round(record.equity("drain-00") - unguarded, 2)
+    guarded = asyncio.run(recorded(incident, 8))
+    unguarded = asyncio.run(recorded(incident, 8, guarded=False))
+    world = incident.world(8)
+    world.advance(incident.lasts_s)
+    owned = unguarded.equity("drain-00")
+    assert float(owned) == pytest.approx(world.account(world.fleet[0]).balance, abs=0.005)
+    found = outcome(incident, guarded, owned, baseline=False)
+    assert Decimal(str(found.equity_saved_usd)) == round(guarded.equity("drain-00") - owned, 2)
     assert found.equity_saved_usd > 500
 
 

@@ -4,7 +4,8 @@ They are somebody else's words, kept here because the catalog is where rules are
 of ours is derived from them, no page is rendered from them, and no service judges them. They are the baseline that
 `flow.backtest.baseline` runs over the same facts as our own rules. Where a guide contradicts itself, the rule that it
 would install (a rule file, a monitor resource, the code) counts before the text that describes it; a rule that stands
-in the text alone is taken as written, and fires at once when no waiting time is named.
+in the text alone is taken as written, and fires at once when no waiting time is named. A gauge that a guide declares and
+its code never sets (the drawdown of two of them) is taken as set from the balance, which is what they say it is.
 """
 
 from __future__ import annotations
@@ -221,6 +222,7 @@ LEAST_POLLS: Final = 10
 """The monitor loop judges a drawdown when it has more polls than this."""
 
 NOT_EVALUATED: Final = {
+    "prometheus: absence of an agent's metrics": "the text speaks of such alerts; the guide's rule file has none",
     "monitoring: Sharpe Ratio < 0.5": "a threshold in a table: no code of the guide alerts on it",
     "monitoring: Max Drawdown > 25%": "a threshold in a table: no code of the guide alerts on it (its 15 % rule is evaluated)",
     "monitoring: Win Rate < 35%": "a threshold in a table; the guide's monitor never fills its list of trades",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -18,7 +18,8 @@ from fleawatch.ports import Snapshot, Store
 from fleawatch.store import FILE_NAME, open_store
 
 PAGE: Final = 5_000
-_TELL_EVERY: Final = 100_000
+_DECLARES: Final = b'"rules_declared"'
+TELL_EVERY: Final = 100_000
 _OTHER_RELEASE: Final = {
     False: "Remedy: use the release that wrote it",
     True: "Remedy: replay with the release that kept it; a service of this release keeps its own, and replays begin with "
@@ -32,6 +33,14 @@ class Recorded(NamedTuple):
     state: FleetState
     last: int
     begun_after: int
+
+
+class History(NamedTuple):
+    """What was recorded: the state in which it begins, its facts with their numbers, and whether they declare rules."""
+
+    begin: Callable[[], Recorded]
+    facts: Callable[[], Iterator[tuple[int, Event]]]
+    declares: bool
 
 
 def recorded_state(path: Path, *, progress: bool) -> Recorded:
@@ -68,6 +77,28 @@ def replayed_state(path: Path, *, progress: bool, upto: int | None = None) -> Re
             f"{path}: the service forgot old readings while they were folded. Remedy: replay once more"
         )
     return end
+
+
+@contextmanager
+def recorded_history(path: Path) -> Iterator[History]:
+    """What was recorded, to be folded as often as one likes.
+
+    Args:
+        path: a state directory, a database, or a file of facts.
+
+    Raises:
+        FleawatchError: as `replayed_state`, when it is read.
+    """
+    if is_text(path):
+        with path.open("rb") as lines:
+            declares = any(_DECLARES in line for line in lines)
+        yield History(_nothing, lambda: _lines(path), declares)
+        return
+    with closing(_open(path)) as store:
+        base = store.base()
+        begin = _thawed(path, base, exact=True)
+        declares = begin.state.rules is not None or bool(store.facts(kinds=["rules_declared"], limit=1))
+        yield History(lambda: _thawed(path, base, exact=True), lambda: _facts(store, begin.last), declares)
 
 
 def is_text(path: Path) -> bool:
@@ -120,6 +151,6 @@ def _fold(begin: Recorded, facts: Iterator[tuple[int, Event]], *, progress: bool
     for folded, (number, event) in enumerate(facts, start=1):
         state, _ = step(state, event, rules.policy(state))
         last = number
-        if progress and folded % _TELL_EVERY == 0:
+        if progress and folded % TELL_EVERY == 0:
             message(f"  {folded:,} facts")
     return Recorded(state, last, begin.begun_after)

@@ -14,6 +14,7 @@ import click
 from fleawatch.cli.ack import ack, clear
 from fleawatch.cli.alerts import alerts
 from fleawatch.cli.audit import audit
+from fleawatch.cli.backtest import backtest
 from fleawatch.cli.check import check
 from fleawatch.cli.demo import demo
 from fleawatch.cli.doctor import doctor
@@ -60,6 +61,7 @@ COMMANDS = (
     ack,
     alerts,
     audit,
+    backtest,
     check,
     clear,
     demo,

@@ -23,6 +23,7 @@ from fleawatch.service import secrets
 from fleawatch.service.config import Config, disagreements
 from fleawatch.service.config_notify import SECRETS
 from fleawatch.service.config_secret import Secret
+from fleawatch.service.rules_file import RulesFile, substitute
 from fleawatch.units import looks_like_key
 
 PREFIX: Final = "FLEAWATCH_"
@@ -79,6 +80,26 @@ def load(
     if config is None or problems:
         raise BadConfig(f"{path} was refused", tuple(dict.fromkeys(problems)))
     return _absolute(config, path.parent)
+
+
+def load_rules(path: Path) -> RulesFile:
+    """Read and check the rules in a file: a whole configuration, or only its sections about rules.
+
+    Raises:
+        BadConfig: with every problem found.
+    """
+    document, problems = _document(path)
+    rules = None
+    try:
+        rules = RulesFile.model_validate(document)
+        substitute(rules)(None)
+    except ValidationError as error:
+        problems += _complaints(error.errors(), document)
+    except ValueError as error:
+        problems.append(Problem("notify", str(error), "make the channels agree"))
+    if rules is None or problems:
+        raise BadConfig(f"{path} was refused", tuple(dict.fromkeys(problems)))
+    return rules
 
 
 class _Loader(yaml.SafeLoader):

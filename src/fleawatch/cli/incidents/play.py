@@ -15,8 +15,8 @@ from typing import Any, Final
 from fleawatch.cli.incidents.score import Outcome, false_pages, mismatches, outcome
 from fleawatch.cli.incidents.stage import Record, Stage
 from fleawatch.clock import ManualClock
+from fleawatch.events import HaltOrdered
 from fleawatch.flow.backtest.baseline import baseline_firings
-from fleawatch.sandbox import books
 from fleawatch.sandbox.characters.cast import Troupe
 from fleawatch.sandbox.incidents.incident import ORIGIN, Incident
 from fleawatch.sandbox.incidents.known import HEALTHY_S, healthy
@@ -41,10 +41,18 @@ class Control:
 
 
 async def play(incident: Incident, seed: int, state: Path | None = None) -> Outcome:
-    """Play an incident with this seed; with `state`, its configuration and store are left there."""
+    """Play an incident with this seed, and once more with nobody stopping the agent.
+
+    With `state`, configuration and store of the first run are left there. The rules of the public guides see the facts of
+    both runs: where they would have told of it in either, they have caught it.
+    """
     record = await recorded(incident, seed, state)
-    unguarded = await asyncio.to_thread(alone, incident, seed)
-    return outcome(incident, record, unguarded, baseline=await asyncio.to_thread(guides_caught, incident, record))
+    unguarded = record
+    if any(isinstance(fact, HaltOrdered) for fact in record.facts):
+        unguarded = await recorded(incident, seed, guarded=False)
+    told = await asyncio.to_thread(lambda: guides_caught(incident, record) or guides_caught(incident, unguarded))
+    alone = unguarded.equity(unguarded.people[0].name)
+    return outcome(incident, record, Decimal(0) if alone is None else alone, baseline=told)
 
 
 def guides_caught(incident: Incident, record: Record) -> bool:
@@ -60,10 +68,11 @@ def guides_caught(incident: Incident, record: Record) -> bool:
     )
 
 
-async def recorded(incident: Incident, seed: int, state: Path | None = None) -> Record:
-    """Play an incident; what came of it, unjudged."""
+async def recorded(incident: Incident, seed: int, state: Path | None = None, *, guarded: bool = True) -> Record:
+    """Play an incident; what came of it, unjudged. Not `guarded`, agents go on whatever their gates say."""
     return await _staged(
         seed, incident.troupe(seed), incident.lasts_s, incident.interval_s, state,
+        guarded=guarded,
         arrange=lambda world: incident.arrange(world, world.fleet[0]),
     )  # fmt: skip
 
@@ -80,17 +89,6 @@ async def play_healthy(seed: int, state: Path | None = None) -> Control:
     )
 
 
-def alone(incident: Incident, seed: int) -> Decimal:
-    """What the agent owns in USD at the end of the same world when nobody watches and nothing stops it."""
-    world = incident.world(seed)
-    world.advance(incident.lasts_s)
-    with tempfile.TemporaryDirectory(prefix="fleawatch-books-") as scratch:
-        path = Path(scratch) / "books.sqlite"
-        books.write(world, path)
-        equity: Decimal | None = books.truth(path)[world.fleet[0].name]["equity"]
-    return Decimal(0) if equity is None else equity
-
-
 async def _staged(
     seed: int,
     troupe: Troupe,
@@ -98,6 +96,7 @@ async def _staged(
     interval_s: float,
     state: Path | None,
     *,
+    guarded: bool = True,
     arrange: Callable[[World], None] = lambda _: None,
 ) -> Record:
     clock = ManualClock(ORIGIN)
@@ -107,7 +106,7 @@ async def _staged(
         try:
             await sandbox.start()
             store = IN_MEMORY if state is None else str(directory)
-            stage = Stage(sandbox, clock, directory, store=store, interval_s=interval_s, more=SECTIONS)
+            stage = Stage(sandbox, clock, directory, store=store, interval_s=interval_s, more=SECTIONS, guarded=guarded)
             return await stage.play(seconds)
         finally:
             await sandbox.close()

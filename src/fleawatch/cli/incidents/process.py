@@ -47,12 +47,18 @@ class _Timing:
 class AgentProcess:
     """What an agent asks and tells, as its agency in the sandbox; `exchange` is its line to the service.
 
+    Args:
+        person: the agent.
+        kernel: time in the sandbox.
+        obeys: whether the gate's answers are heeded; without it the agent goes on as if there were none.
+
     Attributes:
         refusals: orders that the gate did not allow.
     """
 
-    def __init__(self, person: Person, kernel: Kernel) -> None:
+    def __init__(self, person: Person, kernel: Kernel, *, obeys: bool = True) -> None:
         self.person = person
+        self._obeys = obeys
         self.refusals = 0
         self._timing = _Timing(kernel, person)
         saved = Saved(agent_id=person.name, control=Control(), baseline=Baseline())
@@ -84,7 +90,7 @@ class AgentProcess:
 
     def _counted(self, answer: Answer) -> bool:
         self.refusals += not answer.allowed
-        return answer.allowed
+        return answer.allowed or not self._obeys
 
     def tell(self, kind: str, **fields: Any) -> None:
         """Book the fact in the gate, and send it with the next exchange."""

@@ -92,6 +92,7 @@ class Stage:
         store: address of the store.
         interval_s: simulated seconds between two readings of the platform.
         more: further sections of the service's configuration.
+        guarded: whether agents heed their gates.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class Stage:
         store: str,
         interval_s: float,
         more: Mapping[str, Any],
+        guarded: bool = True,
     ) -> None:
         self.sandbox = sandbox
         self.clock = clock
@@ -110,6 +112,7 @@ class Stage:
         self._store = store
         self._interval_s = interval_s
         self._more = more
+        self._guarded = guarded
         self.record = Record()
 
     async def play(self, seconds: float) -> Record:
@@ -130,7 +133,7 @@ class Stage:
         collectors: dict[str, list[str]] = {}
         for source in sources:
             collectors.setdefault(source.agent_id, []).append(source.collector)
-        processes = [AgentProcess(person, world.kernel) for person in world.fleet]
+        processes = [AgentProcess(person, world.kernel, obeys=self._guarded) for person in world.fleet]
         for process in processes:
             process.person.agency = process
         try:

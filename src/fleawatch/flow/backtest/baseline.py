@@ -34,7 +34,7 @@ class Firing(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         alert: the rule's name in its guide.
         agent_id: whom it is about; empty for the fleet.
-        at: when it began to fire, unix seconds.
+        since: when its condition first held in this run; `at` when it began to fire, unix seconds.
         told_at: when somebody is told: later by the wait for a group, where the guide has one.
         halts: whether the guide routes it to a halt.
         value: what was compared.
@@ -42,6 +42,7 @@ class Firing(msgspec.Struct, frozen=True, kw_only=True):
 
     alert: str
     agent_id: str
+    since: float
     at: float
     severity: Literal["critical", "warning", "info"]
     guide: Guide
@@ -92,7 +93,7 @@ def _by_time(
             since = at
         if since is not None and not fires and at - since >= rule.hold_s:
             fires = True
-            yield _firing(rule, "" if subject is None else subject.agent_id, at, value)
+            yield _firing(rule, "" if subject is None else subject.agent_id, since, at, value)
         at += rule.every_s
 
 
@@ -112,14 +113,15 @@ def _by_span(rule: GuideRule, one: Exported, begin: float, end: float) -> Iterat
         if not told or not begin <= span.at <= end:
             continue
         if span.at - last.get(span.name, -math.inf) > REMIND_S:
-            yield _firing(rule, one.agent_id, span.at, 1.0 if rule.signal == "slow_span" else ratio)
+            yield _firing(rule, one.agent_id, span.at, span.at, 1.0 if rule.signal == "slow_span" else ratio)
         last[span.name] = span.at
 
 
-def _firing(rule: GuideRule, agent_id: str, at: float, value: float | None) -> Firing:
+def _firing(rule: GuideRule, agent_id: str, since: float, at: float, value: float | None) -> Firing:
     return Firing(
         alert=rule.name,
         agent_id=agent_id,
+        since=since,
         at=at,
         severity=rule.severity,
         guide=rule.guide,

@@ -11,11 +11,14 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from fleawatch.events import Event, HaltOrdered, Resumed
 from fleawatch.events.control import HaltMode
 from fleawatch.flow.backtest.results import Halted
+from fleawatch.flow.halting.halt import reachable
 from fleawatch.flow.outputs import AlertChange
+from fleawatch.flow.policy import Policy
 from fleawatch.flow.state import AgentState, FleetState
 
 _MODES: Final[dict[str, HaltMode]] = {"reduce": "reduce", "halt": "halt", "freeze_payments": "freeze_payments"}
@@ -40,23 +43,25 @@ class Ledger:
 
     def __init__(self) -> None:
         self._halts: list[Halted] = []
-        self._open: dict[str, list[_Open]] = {}
+        self._open: dict[str, _Open] = {}
         self._mode: dict[str, HaltMode] = {}
         self._stopped: dict[str, str] = {}
 
-    def alert(self, change: AlertChange, fleet: FleetState, *, reachable: bool) -> None:
+    def alert(self, change: AlertChange, fleet: FleetState, policy: Policy) -> None:
         """An alert that stops somebody began to fire."""
         mode = _MODES.get(change.action)
         if mode is None:
             return
         agents = [change.agent_id] if change.agent_id else sorted(fleet.agents)
         for agent_id in agents:
-            self._halt(fleet, agent_id, mode, change.alert, change.at, reachable=reachable)
+            agent = fleet.agents.get(agent_id)
+            reached = agent is not None and reachable(agent, policy)
+            self._halt(fleet, agent_id, mode, change.alert, change.at, reached=reached)
 
     def order(self, order: HaltOrdered, fleet: FleetState) -> None:
         """A person, or an agent's own gate, ordered a halt."""
         for agent_id in _in_scope(order, fleet):
-            self._halt(fleet, agent_id, order.mode, order.actor, order.at, reachable=True)
+            self._halt(fleet, agent_id, order.mode, order.actor, order.at, reached=True)
 
     def history(self, event: Event, fleet: FleetState) -> None:
         """Take a recorded fact before it is folded: the record's own halts and resumes."""
@@ -71,43 +76,49 @@ class Ledger:
                     self._mode.pop(agent_id, None)
 
     def closed(self, fleet: FleetState, end: float) -> list[Halted]:
-        """All halts, those that are still counted as of the end of the history."""
-        for agent_id in list(self._open):
-            self._settle(fleet, agent_id, end, "")
-        return self._halts
+        """All halts so far, those that are still counted as of `end`."""
+        for agent_id, one in self._open.items():
+            _count(one, fleet.agents.get(agent_id), end, "")
+        return [structs.replace(one) for one in self._halts]
 
-    def _halt(self, fleet: FleetState, agent_id: str, mode: HaltMode, by: str, at: float, *, reachable: bool) -> None:
+    def _halt(self, fleet: FleetState, agent_id: str, mode: HaltMode, by: str, at: float, *, reached: bool) -> None:
         before = self._mode.get(agent_id)
         agent = fleet.agents.get(agent_id)
         if agent is None or (before is not None and _STRICTNESS[mode] <= _STRICTNESS[before]):
             return
+        # What a milder halt is worth ends where the stricter one begins, so that no loss is spared twice.
+        self._settle(fleet, agent_id, at, "")
         self._mode[agent_id] = mode
-        halted = Halted(agent_id=agent_id, by=by, mode=mode, at=at, reachable=reachable)
+        halted = Halted(agent_id=agent_id, by=by, mode=mode, at=at, reachable=reached)
         self._halts.append(halted)
         if agent_id in self._stopped:
             halted.why = HALTED_IN_HISTORY
             return
         pnl, why = _pnl(agent)
-        self._open.setdefault(agent_id, []).append(_Open(halted, pnl, agent.flows, why))
+        self._open[agent_id] = _Open(halted, pnl, agent.flows, why)
 
     def _settle(self, fleet: FleetState, agent_id: str, at: float, stopped: str) -> None:
-        """Count what is open up to `at`."""
-        agent = fleet.agents.get(agent_id)
-        for one in self._open.pop(agent_id, []):
-            halted = one.halted
-            if stopped and at <= halted.at:
-                halted.why = stopped
-                continue
-            pnl, why = (None, GONE) if agent is None else _pnl(agent)
-            halted.until = at
-            if agent is not None:
-                halted.left_usd = one.flows - agent.flows
-            if halted.mode == "freeze_payments":
-                halted.why = FROZEN_ONLY
-            elif one.pnl is None or pnl is None:
-                halted.why = one.why or why
-            else:
-                halted.saved_usd, halted.why = one.pnl - pnl, stopped
+        """Count what is open up to `at`, once and for all."""
+        one = self._open.pop(agent_id, None)
+        if one is not None:
+            _count(one, fleet.agents.get(agent_id), at, stopped)
+
+
+def _count(one: _Open, agent: AgentState | None, at: float, stopped: str) -> None:
+    halted = one.halted
+    halted.saved_usd, halted.why = None, stopped
+    if stopped and at <= halted.at:
+        return
+    pnl, why = (None, GONE) if agent is None else _pnl(agent)
+    halted.until = at
+    if agent is not None:
+        halted.left_usd = one.flows - agent.flows
+    if halted.mode == "freeze_payments":
+        halted.why = FROZEN_ONLY
+    elif one.pnl is None or pnl is None:
+        halted.why = one.why or why
+    else:
+        halted.saved_usd = one.pnl - pnl
 
 
 def _pnl(agent: AgentState) -> tuple[float | None, str]:

@@ -1,9 +1,11 @@
 """History through the belt, under the rules that were recorded or under others, and what came out kept.
 
 Under the recorded rules every fact is folded as it was, and alerts, pages and halts are those of the live run. Under
-other rules the facts that only the recorded rules brought about are left out: declarations of rules, halts that the
-belt concluded, their delivery, acknowledgement, proof and resume, gates that closed because they were told to, and
-what people did about alerts that may never fire now. What agents and people did by themselves stays.
+other rules the facts that only the recorded rules brought about are left out: declarations of rules, halts that alerts
+ordered, their delivery, acknowledgement, proof and resume, gates that closed because they were told to, and what people
+did about alerts that may never fire now. What agents, their own gates and people did by themselves stays. Alerts then
+order no halt in the belt: the record cannot obey, and would only look as if somebody could not be halted. Who would
+have been stopped is told from the alerts.
 """
 
 from __future__ import annotations
@@ -12,6 +14,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from msgspec import structs
+
+from fleawatch.catalog.fleet import CATALOG
 from fleawatch.events import (
     AlertAcknowledged,
     AlertCleared,
@@ -39,7 +44,6 @@ Substitute = Callable[[RulesDeclared | None], RulesDeclared]
 
 _NEWS: Final = frozenset({"first", "new_alerts", "severity_raised"})
 _RANK: Final = {"none": 0, "info": 1, "warning": 2, "critical": 3}
-_BY_RULE: Final = "belt:"
 _TOLD: Final = frozenset({"ordered", "payments_frozen"})
 _FOLLOWS: Final = (HaltDelivered, HaltAcknowledged, HaltConfirmed, HaltOverdue)
 
@@ -69,22 +73,35 @@ class Backtest:
         self._kinds: Counter[str] = Counter()
         self._ledger = Ledger()
         self._dropped: set[str] = set()
+        self._acts = self._fleet.rules is None or self._fleet.rules.halting.act
 
     def take(self, event: Event) -> tuple[Output, ...]:
         """Fold the next fact; what came out of it, empty for one that is left out."""
         if self._begin is None:
             self._begin = event.seen_at
             if self._other is not None:
-                self._fold(_declared_at(self._other(self._fleet.rules), event))
+                self._fold(self._declared(self._other(self._fleet.rules), event))
         self._end = max(self._end or 0.0, event.seen_at)
         self._ledger.history(event, self._fleet)
         if self._other is not None and self._follows(event):
             self._left_out += 1
             if isinstance(event, RulesDeclared):
-                return self._fold(_declared_at(self._other(event), event))
+                return self._fold(self._declared(self._other(event), event))
             return ()
         self._facts += 1
         return self._fold(event)
+
+    def _declared(self, rules: RulesDeclared, event: Event) -> RulesDeclared:
+        """Other rules as a fact, in force from `event` on, under which alerts order nothing."""
+        self._acts = rules.halting.act
+        return structs.replace(
+            rules,
+            fact_id=f"backtest:rules_declared:{event.fact_id}",
+            at=event.at,
+            seen_at=event.seen_at,
+            source="backtest",
+            halting=structs.replace(rules.halting, act=False),
+        )
 
     def result(self) -> Result:
         """What the rules did so far."""
@@ -97,8 +114,8 @@ class Backtest:
             left_out=self._left_out,
             begin=self._begin,
             end=self._end,
-            episodes=self._episodes,
-            pages=list(self._pages.values()),
+            episodes=[structs.replace(one) for one in self._episodes],
+            pages=[structs.replace(one) for one in self._pages.values()],
             halts=halts,
             notifications=dict(sorted(self._kinds.items())),
             saved_usd=sum(known) if known else None,
@@ -106,20 +123,19 @@ class Backtest:
 
     def _fold(self, event: Event) -> tuple[Output, ...]:
         self._fleet, outputs = step(self._fleet, event, self._rules.policy(self._fleet))
-        orders = {
-            one.fact.actor for one in outputs if isinstance(one, Conclusion) and isinstance(one.fact, HaltOrdered)
-        }
         for output in outputs:
             match output:
                 case AlertChange():
                     self._changed(output)
-                    if output.change == "fired" and self._rules.policy(self._fleet).halting.act:
-                        self._ledger.alert(output, self._fleet, reachable=output.alert in orders)
+                    if output.change == "fired" and self._acts:
+                        self._ledger.alert(output, self._fleet, self._rules.policy(self._fleet))
                 case Delivery():
                     self._sent(output)
                 case Conclusion(fact=HaltOrdered(actor=actor) as order) if actor == GATE:
                     self._ledger.order(order, self._fleet)
-        if isinstance(event, HaltOrdered) and not event.fact_id.startswith(_BY_RULE):
+        if isinstance(event, RulesDeclared) and self._other is None:
+            self._acts = event.halting.act
+        if isinstance(event, HaltOrdered) and event.actor not in CATALOG.alerts:
             self._ledger.order(event, self._fleet)
         return outputs
 
@@ -176,10 +192,10 @@ class Backtest:
             case RulesDeclared() | Delivered() | AlertAcknowledged() | AlertCleared():
                 return True
             case HaltOrdered():
-                by_rule = event.fact_id.startswith(_BY_RULE)
-                if by_rule:
+                by_alert = event.actor in CATALOG.alerts
+                if by_alert:
                     self._dropped.add(event.halt_id)
-                return by_rule
+                return by_alert
             case GateChanged():
                 return event.reason in _TOLD and bool(self._dropped)
             case Resumed():
@@ -195,20 +211,6 @@ def backtest(
     for event in facts:
         run.take(event)
     return run.result()
-
-
-def _declared_at(rules: RulesDeclared, event: Event) -> RulesDeclared:
-    return RulesDeclared(
-        fact_id=f"backtest:rules_declared:{event.fact_id}",
-        agent_id="",
-        at=event.at,
-        seen_at=event.seen_at,
-        source="backtest",
-        alerts=rules.alerts,
-        limits=rules.limits,
-        routing=rules.routing,
-        halting=rules.halting,
-    )
 
 
 __all__ = ["Backtest", "Halted", "Substitute", "backtest"]

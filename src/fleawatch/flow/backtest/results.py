@@ -62,8 +62,8 @@ class Halted(msgspec.Struct, kw_only=True):
         by: the alert, `gate` for the agent's own gate, or the person.
         reachable: whether the history knows a way to stop it: a gate, or a configured means. Without one the belt
             orders nothing; what it would be worth is told all the same.
-        until: up to when the money is counted: the end of the history, or the moment from which the history itself was
-            halted; None when nothing could be counted.
+        until: up to when the money is counted: the end of the history, a stricter halt, or the moment from which the
+            history itself was halted; None when nothing could be counted.
         saved_usd: minus the flow-neutral P&L from `at` to `until`: positive = a loss that the halt would have spared,
             negative = a gain forgone. None with the reason in `why`.
         left_usd: net external flow out of the agent in that time, USD, positive = out: what freezing payments is about.
@@ -93,6 +93,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         bound_s: seconds within which that alert must fire.
         end: the state that the agent must end in; empty when nothing is expected.
         until: when it was over, unix seconds; None for the end of the history.
+        dead_at: when the agent's process died, unix seconds; only the baseline needs to be told, whose path ends with it.
         others: more agents that it concerns: pages about them are of it, their alerts alone do not find it.
     """
 
@@ -103,6 +104,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     agent_id: str = ""
     end: EndState | Literal[""] = ""
     until: float | None = None
+    dead_at: float | None = None
     others: tuple[str, ...] = ()
 
 

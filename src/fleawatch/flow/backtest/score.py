@@ -104,7 +104,7 @@ def baseline_result(
             alert=f"{one.guide}: {one.alert}",
             agent_id=one.agent_id,
             severity=one.severity,
-            since=one.at,
+            since=one.since,
             fired_at=one.at,
             value=one.value,
             action="halt" if one.halts else "none",

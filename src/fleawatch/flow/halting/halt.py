@@ -100,13 +100,13 @@ def _by_alert(fleet: FleetState, change: AlertChange, policy: Policy) -> Iterato
     else:
         agents = list(fleet.agents.values())
     mode = _MODES[change.action]
-    if any(_reachable(agent, policy) and would_change(agent, mode) for agent in agents):
+    if any(reachable(agent, policy) and would_change(agent, mode) for agent in agents):
         reason = _REASONS.get(change.labels.get("pf_family", ""), "anomaly")
         yield _order(change.key, change.agent_id, change.at, mode, reason, actor=change.alert, note=change.summary)
 
 
-def _reachable(agent: AgentState, policy: Policy) -> bool:
-    """Whether there is any way to stop the agent: a gate that was ever heard of, or a harder means."""
+def reachable(agent: AgentState, policy: Policy) -> bool:
+    """Whether there is any way to stop the agent: a gate that was ever heard of, or a harder means that is configured."""
     control, halting = agent.control, policy.halting
     gated = control.gate is not None or control.lease_until is not None
     return gated or agent.agent_id in halting.process or agent.agent_id in halting.platform
