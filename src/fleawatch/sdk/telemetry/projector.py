@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from fleawatch.catalog.spans import ATTRIBUTES
 from fleawatch.errors import BadEvent
 from fleawatch.events import AgentDeclared, Event, Tick
 from fleawatch.events.amend import AGENT
-from fleawatch.events.span import Attributes, SpanEvent, SpanLink, SpanRecord
+from fleawatch.events.span import Attributes, AttributeValue, SpanEvent, SpanLink, SpanRecord
 from fleawatch.flow.fold import fold
 from fleawatch.flow.state import FleetState
 from fleawatch.flow.step import empty_fleet
@@ -24,6 +25,7 @@ from fleawatch.sdk.telemetry.draft import Drafter
 from fleawatch.sdk.telemetry.operation import Operation
 from fleawatch.sdk.telemetry.told import Told
 
+_TYPES: Final = {attribute.name: attribute.type for attribute in ATTRIBUTES}
 LONGEST_TEXT: Final = 512
 """Characters of an attribute's text."""
 _KNOWN_ERRORS: Final = 40
@@ -160,16 +162,11 @@ class Projector:
         )
 
     def _describe(self, into: Attributes, given: dict[str, Any]) -> Attributes:
-        """Put what is known into attributes: numbers as they are, money as double, text scrubbed and cut."""
+        """Put what is known into attributes, of the catalog's types; text is scrubbed and cut."""
         for name, value in given.items():
             if value is None or value == "" or name in self._private:
                 continue
-            if isinstance(value, (bool, int, float)):
-                into[name] = value
-            elif isinstance(value, str):
-                into[name] = scrub(value)[:LONGEST_TEXT]
-            else:
-                into[name] = float(value)
+            into[name] = _typed(_TYPES.get(name, ""), value)
         return into
 
     def _error_type(self, error: BaseException) -> str:
@@ -181,3 +178,13 @@ class Projector:
             return "other"
         self._errors.add(name)
         return name
+
+
+def _typed(kind: str, value: Any) -> AttributeValue:
+    if kind == "double":
+        return float(value)
+    if kind == "int":
+        return int(value)
+    if isinstance(value, (bool, int, float)):
+        return value
+    return scrub(str(value))[:LONGEST_TEXT]

@@ -1,0 +1,355 @@
+"""Telemetry: verbs that become facts and spans, once, whatever ends them."""
+
+import asyncio
+import os
+import threading
+from decimal import Decimal
+
+import pytest
+from opentelemetry import trace
+
+from fleawatch import Telemetry
+from fleawatch.events import (
+    BalanceRead,
+    BetSettled,
+    DecisionCycle,
+    EscrowCreated,
+    EscrowFailed,
+    FundingPaid,
+    Heartbeat,
+    OrderFilled,
+    OrderPlaced,
+    SignalComputed,
+    StrategySwitched,
+)
+from fleawatch.sdk.telemetry.context import Ids
+from fleawatch.sdk.telemetry.operation import current_operation
+from fleawatch.sinks.recorder import Recorder
+
+
+class Watched:
+    """A telemetry with a recorder."""
+
+    def __init__(self, **chosen):
+        self.recorder = Recorder()
+        self.telemetry = Telemetry(
+            "a-1", strategy="momentum", sinks=[self.recorder], heartbeat_s=None, ids=Ids(seed=7), **chosen
+        )
+
+    def facts(self, kind):
+        assert self.telemetry.flush(10)
+        return [fact for fact in self.recorder.facts if isinstance(fact, kind)]
+
+    def span(self, name):
+        assert self.telemetry.flush(10)
+        return next(span for span in self.recorder.spans if span.name == name)
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """A telemetry of agent `a-1` whose environment says nothing."""
+    for name in [name for name in os.environ if name.startswith(("PF_", "OTEL_", "DD_"))]:
+        monkeypatch.delenv(name)
+    found = Watched()
+    yield found
+    found.telemetry.shutdown()
+
+
+def order(watched, **fields):
+    return watched.telemetry.order(**{"market": "BTC-USD", "side": "buy", "notional_usd": 500, **fields})
+
+
+def test_a_filled_order_is_two_facts_and_a_span(watched):
+    """The attempt with its latency, the fill under the platform's id, and a span with what is known of both."""
+    with order(watched, expected_price=100) as placed:
+        placed.filled("ord-1", trade_id="trd-1", price="100.1", fee_usd="0.5")
+    (attempt,) = watched.facts(OrderPlaced)
+    (fill,) = watched.facts(OrderFilled)
+    assert (attempt.status, attempt.order_id, attempt.fill_ratio, attempt.strategy) == (
+        "success",
+        "ord-1",
+        1.0,
+        "momentum",
+    )
+    assert (fill.fact_id, fill.price, fill.fee_usd) == ("trading:order_filled:trd-1", Decimal("100.1"), Decimal("0.5"))
+    span = watched.span("pf.trade.execute")
+    assert span.attributes["pf.slippage_bps"] == pytest.approx(10)
+    assert (span.attributes["pf.fee_usd"], span.error_type) == (0.5, "")
+    assert attempt.trace_id == fill.trace_id == span.trace
+    assert [event.name for event in span.events] == ["order_filled"]
+
+
+def test_a_partial_fill_says_how_much(watched):
+    """The share that was filled stands in the attempt."""
+    with order(watched) as placed:
+        placed.partially_filled("ord-1", 0.4, price=100, notional_usd=200)
+    assert [fact.fill_ratio for fact in watched.facts(OrderPlaced)] == [0.4]
+    assert [fact.notional_usd for fact in watched.facts(OrderFilled)] == [200]
+
+
+def test_a_rejected_order_is_rejected_for_its_reason(watched):
+    """No fill, the reason in the fact, and a span that failed."""
+    with order(watched) as placed:
+        placed.rejected("insufficient_balance")
+    (attempt,) = watched.facts(OrderPlaced)
+    assert (attempt.status, attempt.reason) == ("rejected", "insufficient_balance")
+    assert watched.span("pf.trade.execute").error_type == "insufficient_balance"
+    assert not watched.facts(OrderFilled)
+
+
+class ReadTimeout(Exception):
+    """A client's own time-out, which is no TimeoutError."""
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (TimeoutError("slow"), "timeout"),
+        (ReadTimeout("slow"), "timeout"),
+        (asyncio.CancelledError(), "cancelled"),
+        (ValueError("no"), "error"),
+        (KeyboardInterrupt(), "cancelled"),
+    ],
+)
+def test_whatever_ends_an_order_ends_it_and_goes_on(watched, error, status):
+    """The error reaches the agent as it was, and the attempt is recorded with what it was."""
+    with pytest.raises(type(error)) as raised, order(watched):
+        raise error
+    assert raised.value is error
+    (attempt,) = watched.facts(OrderPlaced)
+    assert (attempt.status, attempt.reason) == (status, type(error).__name__)
+
+
+def test_secrets_in_an_error_do_not_leave(watched):
+    """The message of an error is scrubbed before any sink sees it."""
+    with pytest.raises(ValueError, match="sk_live"), order(watched):
+        raise ValueError("denied for sk_live_0123456789abcdef")
+    assert "sk_live" not in watched.span("pf.trade.execute").error_message
+
+
+def test_operations_nest_and_share_a_trace(watched):
+    """What happens in a cycle is a child of it, in async code too."""
+
+    async def work():
+        async with watched.telemetry.cycle(market="BTC-USD"):
+            with watched.telemetry.signal("BTC-USD") as signal:
+                signal.computed("buy", confidence=0.8)
+            async with order(watched) as placed:
+                await asyncio.sleep(0)
+                placed.accepted("ord-1")
+
+    asyncio.run(work())
+    cycle = watched.span("pf.decision_cycle")
+    children = [watched.span("pf.signal.analysis"), watched.span("pf.trade.execute")]
+    assert [(one.trace_id, one.parent_id) for one in children] == [(cycle.trace_id, cycle.span_id)] * 2
+    assert cycle.parent_id == 0
+    (signal,) = watched.facts(SignalComputed)
+    assert (signal.action, signal.confidence, signal.result) == ("buy", 0.8, "acted")
+    assert [fact.result for fact in watched.facts(DecisionCycle)] == ["acted"]
+
+
+def test_two_tasks_do_not_share_a_context(watched):
+    """Each task's operations are its own, however they interleave."""
+
+    async def one(market):
+        async with watched.telemetry.cycle(market=market):
+            await asyncio.sleep(0)
+            async with order(watched, market=market):
+                await asyncio.sleep(0)
+
+    async def both():
+        await asyncio.gather(one("BTC-USD"), one("ETH-USD"))
+
+    asyncio.run(both())
+    assert watched.telemetry.flush(10)
+    cycles = {span.span_id: span.attributes["pf.market"] for span in watched.recorder.spans if span.parent_id == 0}
+    orders = [span for span in watched.recorder.spans if span.parent_id]
+    assert {cycles[span.parent_id] for span in orders} == {"BTC-USD", "ETH-USD"}
+    assert all(cycles[span.parent_id] == span.attributes["pf.market"] for span in orders)
+
+
+def test_a_decorator_makes_each_call_an_operation(watched):
+    """Plain and async functions; inside them the operation is at hand."""
+
+    @watched.telemetry.cycle(market="BTC-USD")
+    def decide(answer):
+        current_operation().ended("no_action")
+        return answer
+
+    @watched.telemetry.cycle(market="ETH-USD")
+    async def decide_later(answer):
+        await asyncio.sleep(0)
+        return answer
+
+    assert [decide(1), decide(2), asyncio.run(decide_later(3))] == [1, 2, 3]
+    assert sorted(fact.result for fact in watched.facts(DecisionCycle)) == ["acted", "no_action", "no_action"]
+    assert current_operation() is None
+
+
+def test_an_operation_is_the_current_span_of_opentelemetry(watched):
+    """Instrumented clients become its children without knowing of it."""
+    with watched.telemetry.cycle() as cycle:
+        inside = trace.get_current_span().get_span_context()
+    assert (inside.trace_id, inside.span_id) == (cycle.place.trace_id, cycle.place.span_id)
+    assert not trace.get_current_span().get_span_context().is_valid
+
+
+def test_a_bet_is_one_fact_with_the_platforms_own(watched):
+    """Under the platform's id; a bet that was lost is no failure."""
+    with watched.telemetry.bet("dice", 1) as bet:
+        bet.settled("bet_1", 0)
+    (settled,) = watched.facts(BetSettled)
+    assert (settled.fact_id, settled.payout, settled.exact) == ("casino:bet_settled:bet_1", 0, False)
+    span = watched.span("pf.bet.place")
+    assert (span.attributes["pf.pnl_usd"], span.error_type) == (-1.0, "")
+
+
+def test_a_cached_balance_is_no_reading(watched):
+    """The span says that it came from a cache; no fact claims to have read it now."""
+    with watched.telemetry.balance_check() as check:
+        check.read("USDC", 12)
+    with watched.telemetry.balance_check() as check:
+        check.read("USDC", 12)
+        check.cached(hit=True, age_s=3)
+    assert [fact.value_usd for fact in watched.facts(BalanceRead)] == [12]
+    assert [span.attributes.get("pf.cache_hit") for span in watched.recorder.spans] == [None, True]
+
+
+def test_an_escrow_is_a_trace_of_its_own_linked_to_its_cause(watched):
+    """Hours lie between its steps, so it is no child; free text is not recorded."""
+    with (
+        watched.telemetry.cycle() as cycle,
+        watched.telemetry.escrow_create(amount_usd=10, counterparty="ag_1", task="secret plan") as escrow,
+    ):
+        escrow.created("ag_0", "esc_1", expires_at=2e9)
+    span = watched.span("pf.escrow.create")
+    assert span.trace_id != cycle.place.trace_id
+    assert [(link.trace_id, link.span_id) for link in span.links] == [(cycle.place.trace_id, cycle.place.span_id)]
+    assert "pf.task" not in span.attributes
+    assert [fact.fact_id for fact in watched.facts(EscrowCreated)] == ["escrow:escrow_created:esc_1"]
+
+
+def test_an_escrow_that_was_not_created_has_failed(watched):
+    """The amount was not locked, and that is a fact."""
+    with pytest.raises(OSError, match="down"), watched.telemetry.escrow_create(amount_usd=10, counterparty="ag_1"):
+        raise OSError("down")
+    assert [(fact.amount_usd, fact.reason) for fact in watched.facts(EscrowFailed)] == [(10, "OSError")]
+
+
+def test_words_are_facts(watched):
+    """Income, funding and a switch need no span."""
+    watched.telemetry.funding("BTC-USD", "1.25")
+    watched.telemetry.strategy_switch("mean-reversion", reason="drawdown")
+    assert [fact.amount_usd for fact in watched.facts(FundingPaid)] == [Decimal("1.25")]
+    assert [(fact.before, fact.after) for fact in watched.facts(StrategySwitched)] == [("momentum", "mean-reversion")]
+    assert watched.telemetry.strategy == "mean-reversion"
+    assert not watched.recorder.spans
+
+
+def test_facts_of_many_threads_all_arrive_once(watched):
+    """Nothing is lost between threads, and no id occurs twice."""
+
+    def work(number):
+        for step in range(200):
+            with order(watched) as placed:
+                placed.filled(f"o-{number}-{step}", price=100)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = watched.facts(OrderFilled)
+    assert len({fact.fact_id for fact in found}) == 800
+    assert watched.telemetry.dropped == {}
+
+
+def test_a_child_of_a_fork_tells_its_own_and_not_its_parents(watched):
+    """What waited in the parent is carried by the parent alone; the child begins anew with ids of its own."""
+    reader, writer = os.pipe()
+    watched.telemetry.flush(10)
+    watched.telemetry.funding("BTC-USD", 1)
+    child = os.fork()
+    if child == 0:  # pragma: no cover - another process
+        watched.telemetry.funding("ETH-USD", 2)
+        watched.telemetry.flush(10)
+        told = ",".join(fact.market for fact in watched.recorder.facts if isinstance(fact, FundingPaid))
+        os.write(writer, told.encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reader, 1000) == b"ETH-USD"
+    os.close(reader)
+    os.close(writer)
+    assert [fact.market for fact in watched.facts(FundingPaid)] == ["BTC-USD"]
+
+
+def test_what_is_no_fact_is_refused_and_raised_in_tests(watched):
+    """A negative notional is a mistake of the caller: counted in production, raised where tests run."""
+    with order(watched, notional_usd=-1):
+        pass
+    with pytest.raises(Exception, match="notional_usd"):
+        watched.telemetry.flush(10)
+    assert watched.telemetry.dropped["refused"] == 1
+
+
+def test_in_production_it_is_dropped_and_counted(watched):
+    """The agent's call returns as ever."""
+    watched.telemetry.shield = None
+    watched.telemetry.projector._shield._raises = False
+    with order(watched, notional_usd="a lot"):
+        pass
+    assert watched.telemetry._pipeline.flush(10)
+    assert watched.telemetry.projector.refused == 1
+
+
+class Broken(Recorder):
+    """A sink that raises."""
+
+    name = "broken"
+
+    def take(self, seen, state):
+        raise RuntimeError("the backend is gone")
+
+
+def test_a_broken_sink_breaks_no_other(watched):
+    """Those before and after it are given everything."""
+    first, last = Recorder(), Recorder()
+    telemetry = Telemetry("a-1", sinks=[first, Broken(), last], heartbeat_s=None)
+    telemetry.projector._shield._raises = False
+    telemetry.funding("BTC-USD", 1)
+    telemetry._pipeline.flush(10)
+    assert [len(sink.facts) for sink in (first, last)] == [1, 1]
+    assert telemetry.shield.dropped == {"sink_broken": 1}
+    telemetry.shutdown()
+
+
+def test_shutdown_carries_everything_and_may_be_called_twice(watched):
+    """What was told before is carried, what is told later is dropped and counted."""
+    watched.telemetry.funding("BTC-USD", 1)
+    assert watched.telemetry.shutdown()
+    assert watched.telemetry.shutdown()
+    assert watched.recorder.closed
+    assert [type(fact) for fact in watched.recorder.facts] == [FundingPaid]
+    watched.telemetry.funding("BTC-USD", 1)
+    assert watched.telemetry.dropped == {"queue": 1}
+
+
+def test_a_heartbeat_says_when_it_last_acted(watched):
+    """The time of the last finished operation, and nothing before the first."""
+    watched.telemetry.heartbeat()
+    with order(watched) as placed:
+        placed.accepted("o")
+    watched.telemetry.heartbeat()
+    before, after = watched.facts(Heartbeat)
+    assert before.last_action_at is None
+    assert after.last_action_at == pytest.approx(placed.ended_at)
+
+
+def test_unsampled_operations_are_counted_and_not_sampled(watched):
+    """Sampling leaves spans out of the backend, not out of the facts."""
+    telemetry = Telemetry("a-1", sinks=[watched.recorder], heartbeat_s=None, sample=0.0)
+    with telemetry.cycle():
+        pass
+    telemetry.shutdown()
+    assert [span.sampled for span in watched.recorder.spans] == [False]
+    assert [fact.result for fact in watched.recorder.facts] == ["acted"]
