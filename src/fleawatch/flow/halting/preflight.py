@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -16,6 +17,7 @@ from fleawatch.units import iso
 TAKER_FEE: Final = 0.00055
 """Share of the notional that the platform says a closing order costs, at its dearest tier: 0.00035 and 0.0002."""
 
+_Number = TypeVar("_Number", int, float)
 _ENDED: Final = frozenset({"released", "refunded", "failed"})
 
 
@@ -72,6 +74,61 @@ class Preflight(msgspec.Struct, frozen=True, kw_only=True):
     keeps_running: tuple[str, ...]
     resume_resets: tuple[str, ...]
     resume: str
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """What a halt of several agents would mean. A sum of which a part is not known is None: never less than it is.
+
+    Attributes:
+        stale: agents of whom something is old.
+        open_orders, positions, notional_usd, flatten_cost_usd: as for one agent.
+        unprotected: positions of which it is not known that a stop protects them.
+        escrows, escrow_usd: open ones; `first_timeout_at` when the first of them times out.
+        obligations: open escrows as the counterparty, who owes work.
+        refused: agents for whom the mode cannot be carried out.
+    """
+
+    agents: int
+    halted: int
+    stale: int
+    open_orders: int | None
+    positions: int | None
+    notional_usd: float | None
+    unprotected: int | None
+    flatten_cost_usd: float | None
+    escrows: int
+    escrow_usd: float
+    first_timeout_at: float | None
+    obligations: int
+    refused: int
+
+
+def totals(found: Sequence[Preflight]) -> Totals:
+    """Preflights as one; zeros for no agent."""
+    positions = [position for one in found for position in one.positions]
+    escrows = [escrow for one in found for escrow in one.escrows]
+    known = all("trading" not in one.stale for one in found)
+    return Totals(
+        agents=len(found),
+        halted=sum(one.state != "active" for one in found),
+        stale=sum(bool(one.stale) for one in found),
+        open_orders=_sum(one.open_orders for one in found),
+        positions=len(positions) if known else None,
+        notional_usd=sum((one.notional_usd for one in positions), 0.0) if known else None,
+        unprotected=sum(not one.protected for one in positions) if known else None,
+        flatten_cost_usd=_sum(one.flatten_cost_usd for one in found),
+        escrows=len(escrows),
+        escrow_usd=sum((one.amount_usd for one in escrows), 0.0),
+        first_timeout_at=min((one.expires_at for one in escrows if one.expires_at is not None), default=None),
+        obligations=sum(one.role == "counterparty" for one in escrows),
+        refused=sum(bool(one.refused) for one in found),
+    )
+
+
+def _sum(parts: Iterable[_Number | None]) -> _Number | int | None:
+    """A sum of which every part is known, or None."""
+    found = list(parts)
+    return None if any(part is None for part in found) else sum(part for part in found if part is not None)
 
 
 def preflight(fleet: FleetState, agent_id: str, mode: HaltMode, policy: Policy) -> Preflight:
