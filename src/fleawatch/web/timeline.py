@@ -65,14 +65,15 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
 
 def alert_moments(record: Record, fingerprint: str) -> list[Moment]:
     """Everything recorded about an alert, oldest first; empty for one of which nothing is."""
-    changes = [one for one in record.changes if one.fingerprint == fingerprint]
+    changes = [one for one in reversed(record.changes) if one.fingerprint == fingerprint]
     if not changes:
         return []
-    newest = changes[0]
+    newest = changes[-1]
+    # Of one moment: what a person did, what it did to the alert, who was told.
     found = [
+        *(moment for fact in record.facts if (moment := _of_hand(fact, {fingerprint: newest.alert})) is not None),
         *_of_changes(changes),
         *_of_deliveries(record, {fingerprint}),
-        *(moment for fact in record.facts if (moment := _of_hand(fact, {fingerprint: newest.alert})) is not None),
         *(moment for fact in record.facts if (moment := _of_silence(fact, newest, record.facts)) is not None),
         *(
             _ordered(fact)
@@ -85,14 +86,14 @@ def alert_moments(record: Record, fingerprint: str) -> list[Moment]:
 
 def agent_moments(record: Record, agent: AgentState) -> list[Moment]:
     """Everything recorded about the alerts and the halts of an agent, oldest first."""
-    changes = [one for one in record.changes if one.agent_id == agent.agent_id]
+    changes = [one for one in reversed(record.changes) if one.agent_id == agent.agent_id]
     names = {one.fingerprint: one.alert for one in changes}
     halts = [fact for fact in record.facts if isinstance(fact, HaltOrdered) and _holds(fact, agent)]
     mine = {fact.halt_id: fact for fact in halts}
     found = [
+        *(moment for fact in record.facts if (moment := _of_hand(fact, names)) is not None),
         *_of_changes(changes),
         *_of_deliveries(record, set(names)),
-        *(moment for fact in record.facts if (moment := _of_hand(fact, names)) is not None),
         *map(_ordered, halts),
         *(moment for fact in record.facts if (moment := _of_halt(fact, agent.agent_id, mine)) is not None),
     ]

@@ -5,8 +5,6 @@ import { call, tell } from "./operator.js";
 import { readSections } from "./live.js";
 
 const at = (id) => document.getElementById(id);
-const MODES = { halt: "halt", resume: "resume" };
-
 let confirmed = null; // what the preflight on the page is of, and what a confirmation is sent as
 
 function said(text, bad = false) {
@@ -40,7 +38,7 @@ function number(id) {
 }
 
 function wanted() {
-  const verb = MODES[at("verb").value];
+  const verb = at("verb").value;
   const scope = at("scope").value;
   const target = scope === "fleet" ? "" : at("target").value.trim();
   const act = { scope, target, reason: at("reason").value.trim() };
@@ -108,7 +106,7 @@ async function look() {
   confirmed = { ...asked, word: asked.act.scope === "fleet" ? "fleet" : asked.act.target };
   at("confirm-word").textContent = confirmed.word;
   const mode = at("mode").selectedOptions[0].textContent;
-  at("confirm-what").textContent = asked.verb === "halt" ? `order: ${mode}` : "let it trade again";
+  at("confirm-what").textContent = asked.verb === "halt" ? `order the mode ${mode}` : "let it trade again";
   at("do").textContent = asked.verb === "halt" ? "Halt" : "Resume";
   at("confirm").hidden = false;
   at("confirmation").focus();
