@@ -7,6 +7,7 @@ away the platform answers from its table without prices: such a reading says whi
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
@@ -187,13 +188,14 @@ class TradingSource(Adapter):
         """Orders that rest. When the platform does not say, they are unread, and the reading goes on."""
         if draft.now < self._resting_at:
             return UNREAD
-        try:
+        found = UNREAD
+        with contextlib.suppress(SourceError):
             answer, surprises = await self._client.get(TRADING_RESTING, Listed)
-        except SourceError:
+            draft.surprise(TRADING_RESTING, surprises)
+            found = resting(answer)
+        if found is UNREAD:
             self._resting_at = draft.now + RESTING_AGAIN_S
-            return UNREAD
-        draft.surprise(TRADING_RESTING, surprises)
-        return resting(answer)
+        return found
 
     def _add_open(self, draft: Draft, trading: Trading, known: OpenSet) -> None:
         """Marks, and the complete set. Without the exchange, positions that only it knows are taken to be there still."""
