@@ -347,6 +347,24 @@ def test_the_fleet_is_halted_by_its_own_word_and_once(open_page, served):
     assert page.locator("#halts article").count() == 2
 
 
+def test_an_answer_to_what_was_asked_before_confirms_nothing(open_page, served):
+    """Whoever changes the choice while the preflight is on its way is asked to look again."""
+    page = open_page("/control?scope=agent&target=a-1")
+    sign_in(page)
+    page.locator("#reason").fill("hurry")
+    page.evaluate(
+        "() => { const real = fetch; window.fetch = async (...all) => { await new Promise(r => setTimeout(r, 300)); return real(...all); }; }"
+    )
+    page.locator("#look").click()
+    page.locator("#target").fill("b-1")
+    page.wait_for_timeout(900)
+    assert page.locator("#confirm").is_hidden()
+    assert page.locator("#preflight").is_hidden()
+    page.locator("#look").click()
+    expect(page.locator("#confirm-word")).to_have_text("b-1")
+    assert served.facts(HaltOrdered) == []
+
+
 def test_a_service_that_is_gone_is_not_taken_for_a_halt(open_page):
     """An order of which no answer came is called unknown, and the same order can be sent again."""
     page = open_page("/control?scope=agent&target=a-1")

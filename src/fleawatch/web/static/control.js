@@ -5,7 +5,9 @@ import { call, tell } from "./operator.js";
 import { readSections } from "./live.js";
 
 const at = (id) => document.getElementById(id);
+
 let confirmed = null; // what the preflight on the page is of, and what a confirmation is sent as
+let turn = 0; // rises with every change: an answer to what was asked before is no answer any more
 
 function said(text, bad = false) {
   at("said").textContent = text;
@@ -14,6 +16,7 @@ function said(text, bad = false) {
 
 function forget() {
   confirmed = null;
+  turn += 1;
   at("preflight").hidden = true;
   at("confirm").hidden = true;
   at("confirmation").value = "";
@@ -95,8 +98,10 @@ async function look() {
   const wrong = complaint(asked);
   if (wrong) return said(wrong, true);
   said("");
+  const asking = turn;
   const query = new URLSearchParams({ scope: asked.act.scope, target: asked.act.target, mode: asked.mode });
   const found = await call("GET", `/api/v1/preflight?${query}`);
+  if (asking !== turn) return;
   if (!found.ok) return said(found.told, true);
   const { totals, text, left_out: more } = found.document;
   at("preflight-sums").replaceChildren(...sums(totals).map(line));
@@ -113,7 +118,7 @@ async function look() {
 }
 
 async function act() {
-  if (confirmed === null || at("confirmation").value !== confirmed.word) return;
+  if (confirmed === null || at("do").disabled) return;
   const { verb, act: body } = confirmed;
   at("do").disabled = true;
   const found = await call("POST", `/api/v1/${verb}`, body);
