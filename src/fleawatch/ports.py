@@ -168,6 +168,13 @@ class Store(Protocol):
         """The outputs that are dead, those that died last first, at most `limit`."""
         ...
 
+    def outputs(self, *, kinds: Sequence[str], limit: int = 100, agent_id: str | None = None) -> list[AnyOutput]:
+        """Recorded outputs of these kinds, last recorded first, at most `limit`; of everyone or one agent.
+
+        For looking back, whatever became of them: nothing is claimed. Finished ones are there until `prune` forgets them.
+        """
+        ...
+
     def finish(self, output_id: int, *, now: float) -> None:
         """The output was acted on; it will not be claimed again."""
         ...

@@ -18,7 +18,7 @@ TELL = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 import fleawatch
-from fleawatch.cli.runbook import runbook_texts
+from fleawatch.service.runbooks import runbook_texts
 print(json.dumps({"from": fleawatch.__file__, "texts": runbook_texts()}))
 """
 

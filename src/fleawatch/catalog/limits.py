@@ -35,8 +35,14 @@ DRAWDOWN_FAST = _above("drawdown_fast", 0.05, "ratio", "Growth of the drawdown w
 AGENTS_AT_RISK = _above("agents_at_risk", 0.10, "ratio", "Current drawdown from which an agent counts as at risk.")
 
 DAILY_LOSS_RATIO = _above("daily_loss_ratio", 0.10, "ratio", "Loss since midnight UTC as a share of the equity then.")
+DAILY_LOSS_RATIO_CLEAR = _above(
+    "daily_loss_ratio_clear", 0.0, "ratio", "Clears daily_loss_ratio: a new day, or all of it won back."
+)
 DAILY_LOSS_USDC = _above(
     "daily_loss_usdc", None, "usdc", "Loss since midnight UTC in USD; judges agents of unknown equity."
+)
+DAILY_LOSS_USDC_CLEAR = _above(
+    "daily_loss_usdc_clear", 0.0, "usdc", "Clears daily_loss_usdc: a new day, or all of it won back."
 )
 
 BALANCE_LOW = _below("balance_low", 100, "usdc", "Spendable balance: top up soon.")
@@ -112,6 +118,9 @@ API_ERRORS_CRITICAL = _above(
 )
 API_ERRORS_CRITICAL_CLEAR = _above("api_errors_critical_clear", 0.10, "ratio", "Clears api_errors_critical.")
 CALLS_JUDGED = _parameter("calls_judged", 20, "1", "Calls within the window below which the error share is not judged.")
+BURN_ERRORS = _parameter(
+    "burn_errors", 5, "1", "Failed calls within the long window below which no error budget is judged."
+)
 KEY_REFUSALS = _above("key_refusals", 2, "1", "Answers 401 or 403 within five minutes.")
 
 SLOW_TRADE = _above("slow_trade", 2.0, "seconds", "Duration of a trade span that is slow.")

@@ -267,6 +267,10 @@ ALERTS = (
         (DAILY_LOSS.where().over(DAY_START.where()) > limits.DAILY_LOSS_RATIO)
         | (DAILY_LOSS.where() > limits.DAILY_LOSS_USDC),
         family="drawdown",
+        clear=clears_at(
+            (limits.DAILY_LOSS_RATIO, limits.DAILY_LOSS_RATIO_CLEAR),
+            (limits.DAILY_LOSS_USDC, limits.DAILY_LOSS_USDC_CLEAR),
+        ),
         action="halt",
         summary="{agent_id} reached its loss limit of the day and is halted",
         description="Trading and casino losses of {agent_id} since midnight UTC passed its daily limit. The alert ends with the day; "

@@ -12,7 +12,7 @@ from fleawatch.catalog import limits
 from fleawatch.catalog.api import REQUESTS
 from fleawatch.catalog.declare import alert
 from fleawatch.catalog.orders import ORDER_LATENCY
-from fleawatch.catalog.query import Arithmetic, Compare, Match, Number, Select, Threshold, Value, WithinShare
+from fleawatch.catalog.query import Arithmetic, Compare, Condition, Match, Number, Select, Threshold, Value, WithinShare
 from fleawatch.catalog.spec import SLO, Alert, BurnRate, Minimum
 from fleawatch.units import DAY, HOUR, MINUTE
 
@@ -78,7 +78,7 @@ def _burn_alert(slo: SLO, burn: BurnRate) -> Alert:
     return alert(
         f"{_TITLES[slo.name]}{window}",
         burn.severity,
-        _burns(slo, burn.long_s, burn.factor) & _burns(slo, burn.short_s, burn.factor),
+        _judged(slo, burn, _burns(slo, burn.long_s, burn.factor) & _burns(slo, burn.short_s, burn.factor)),
         family=f"slo_{slo.name}",
         minimum=Minimum(
             of=_counted(slo, slo.total).increase(burn.short_s).sum("agent_id"), at_least=limits.CALLS_JUDGED.name
@@ -87,6 +87,13 @@ def _burn_alert(slo: SLO, burn: BurnRate) -> Alert:
         description=f"{slo.help} For {{agent_id}} they do not often enough: within {window}, and still now, the budget is spent more "
         f"than {{limit:{burn.factor}}} times faster than the objective allows.",
     )
+
+
+def _judged(slo: SLO, burn: BurnRate, burns: Condition) -> Condition:
+    """Where failures are counted, a few of them are no evidence of a share: one in twenty calls is not five per cent."""
+    if slo.good_bound is not None:
+        return burns
+    return burns & (_counted(slo, slo.bad).increase(burn.long_s).sum("agent_id") >= limits.BURN_ERRORS)
 
 
 def _burns(slo: SLO, window_s: float, factor: str) -> Compare:

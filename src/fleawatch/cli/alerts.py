@@ -23,15 +23,25 @@ from fleawatch.units import iso
 )
 @click.option("--agent", "agent_id", help="Only what is about this agent.")
 @click.option("--why", is_flag=True, help="With --agent: what every rule says of it now, and the reason.")
+@click.option("--dead", is_flag=True, help="What was never delivered or done and is not tried again, instead.")
 @json_option
 @click.pass_context
-def alerts(ctx: click.Context, url: str, agent_id: str | None, *, why: bool, as_json: bool) -> None:
+def alerts(ctx: click.Context, url: str, agent_id: str | None, *, why: bool, dead: bool, as_json: bool) -> None:
     """Print the alerts that fire, those that are pending, and the silences.
 
-    Exits with 1 when anything fires that somebody should look at. A pending alert has been breached, but not long
+    Exits with 1 when anything fires that somebody should look at, with --dead when there is a dead letter. A pending alert has been breached, but not long
     enough; an unknown one cannot be judged, and says why.
     """
     base = url.rstrip("/")
+    if dead:
+        if why or agent_id is not None:
+            raise click.UsageError("--dead stands alone: it lists what was never delivered.")
+        document = fetch(f"{base}/api/v1/dead")
+        if as_json:
+            print_json(document)
+        else:
+            click.echo(_dead(document["dead"]))
+        ctx.exit(1 if document["dead"] else 0)
     if why:
         if agent_id is None:
             raise click.UsageError("--why needs --agent: rules are asked about one agent.")
@@ -87,6 +97,16 @@ def _fires(one: dict[str, Any], at: float) -> list[str]:
         one["fingerprint"],
         one["summary"],
     ]
+
+
+def _dead(letters: list[dict[str, Any]]) -> str:
+    if not letters:
+        return "everything was delivered, or is still tried"
+    rows = [
+        [iso(one["failed_at"]), one["kind"], one["channel"], str(one["attempts"]), one["error"], one["what"]]
+        for one in letters
+    ]
+    return table(("died", "what", "channel", "attempts", "error", "about"), rows)
 
 
 def _judged(one: dict[str, Any]) -> list[str]:

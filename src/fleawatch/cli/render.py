@@ -11,9 +11,9 @@ import click
 from fleawatch.catalog.fleet import CATALOG
 from fleawatch.cli.output import json_option, message, print_json
 from fleawatch.cli.reference import cli_page, configuration_page
-from fleawatch.cli.runbook import runbook_texts
 from fleawatch.render.reference import reference_pages
 from fleawatch.render.runbooks import runbook_pages
+from fleawatch.service.runbooks import runbook_texts
 
 
 def _docs(root: click.Command) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from importlib import resources
 from typing import Any
 
 import click
@@ -14,16 +13,9 @@ from fleawatch.catalog.spec import Alert
 from fleawatch.cli.output import json_option, print_json, table
 from fleawatch.render.runbooks import HEADER, filled, limits_of, runbook_page
 from fleawatch.render.wording import severity_of
+from fleawatch.service.runbooks import runbook_texts
 
-_ENDING = ".md"
 _NEAR = 3
-
-
-def runbook_texts() -> dict[str, str]:
-    """The written texts by name, as this release ships them."""
-    folder = resources.files("fleawatch.catalog") / "runbooks"
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(_ENDING)), key=lambda file: file.name)
-    return {file.name.removesuffix(_ENDING): file.read_text(encoding="utf-8") for file in files}
 
 
 @click.command()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
+
 from fleawatch.events.base import Amount, Count, Event, Seconds, Signed, Time
 
 Side = Literal["buy", "sell"]
@@ -139,16 +141,38 @@ class CollateralMoved(Event, frozen=True, kw_only=True):
     amount_usd: Signed
 
 
+class RestingOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """An order that waits at the platform until its price comes, whatever becomes of the agent.
+
+    Attributes:
+        side: what it does when it is executed: a stop of a long position sells.
+        price: that triggers it, quote currency per unit of base.
+        position_id: of the position that a stop or target closes; None for a limit entry.
+    """
+
+    order_id: str
+    order_type: Literal["limit", "stop_loss", "take_profit"]
+    market: str
+    side: Side
+    price: Amount
+    notional_usd: Amount
+    position_id: str | None = None
+
+
 class PositionsRead(Event, frozen=True, kw_only=True):
     """The complete set of open positions was read. A reading: a position that is not named is no longer open.
 
     Attributes:
         open_ids: ids of the open positions.
         marked: False when the exchange was away and the platform answered from its own copy, without current prices.
+        resting: orders that rest at the platform, as far as they are known.
+        resting_known: `unread` when nobody asked or no answer came, `part` when more may rest than are named, or `whole`.
     """
 
     open_ids: tuple[str, ...]
     marked: bool = True
+    resting: tuple[RestingOrder, ...] = ()
+    resting_known: Literal["unread", "part", "whole"] = "unread"
 
 
 class MarketTick(Event, frozen=True, kw_only=True):

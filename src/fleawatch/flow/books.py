@@ -139,6 +139,18 @@ class Market(msgspec.Struct):
     notional: float = 0.0
 
 
+class Resting(msgspec.Struct, frozen=True):
+    """An order that waits at the platform. `kind`: `limit`, `stop_loss` or `take_profit`; money is USD."""
+
+    order_id: str
+    kind: str
+    market: str
+    side: str
+    price: float
+    notional: float
+    position_id: str | None = None
+
+
 class Trading(msgspec.Struct):
     """Perpetual positions and what they did to the money.
 
@@ -147,6 +159,7 @@ class Trading(msgspec.Struct):
         capital_at: when it was last reported; `settled` is the net realised P&L that it holds already.
         realized: gross realised P&L of closed positions; `fees` and `funding` positive = paid.
         marked: whether the open positions carry current prices.
+        resting: orders that rest at the platform; `resting_known`: `unread`, `part` of them, or the `whole`.
         closed_ids, fill_ids: newest ids, oldest first, so that a reader knows what is booked.
         strategies: strategy of newest closed positions that the closing fact did not name.
         vanished: last unrealised P&L of positions that were gone before their closing was seen; part of `realized`.
@@ -162,6 +175,8 @@ class Trading(msgspec.Struct):
     funding: float = 0.0
     trades: int = 0
     marked: bool = True
+    resting: list[Resting] = msgspec.field(default_factory=list)
+    resting_known: str = "unread"
     positions: dict[str, Position] = msgspec.field(default_factory=dict)
     markets: dict[str, Market] = msgspec.field(default_factory=dict)
     closed_ids: list[str] = msgspec.field(default_factory=list)

@@ -176,8 +176,17 @@ class Acts:
         Raises:
             RefusedActError: 404.
         """
-        self._meant("agent", agent_id)
-        return preflight(self._monitor.state, agent_id, mode, self._monitor.policy)
+        return self.preflights("agent", agent_id, mode)[0]
+
+    def preflights(self, scope: HaltScope, target: str, mode: HaltMode) -> list[Preflight]:
+        """What a halt of all who are meant would mean now, by agent id; empty for a fleet without agents.
+
+        Raises:
+            RefusedActError: 404.
+        """
+        state, policy = self._monitor.state, self._monitor.policy
+        names = sorted(agent.agent_id for agent in self._meant(scope, target))
+        return [preflight(state, name, mode, policy) for name in names]
 
     async def drill(self, agent_ids: Iterable[str] | None = None) -> list[HaltProbed]:
         """Try the halt path of these agents, or of all; nothing is stopped."""

@@ -49,6 +49,7 @@ ESCROW: Final = Route("escrow", "/escrow/{escrow_id}")
 
 TRADING_POSITIONS: Final = Route("trading", "/v1/trade/positions")
 TRADING_HISTORY: Final = Route("trading", "/v1/trade/history")
+TRADING_RESTING: Final = Route("trading", "/v1/trade/limit-orders")
 TRADING_REFERRALS: Final = Route("trading", "/v1/referral/stats")
 
 WALLET_USDC: Final = Route("wallet", "/v1/wallet/usdc-balance")
@@ -91,6 +92,7 @@ ALLOWED: Final[frozenset[Route]] = frozenset(
         ESCROW,
         TRADING_POSITIONS,
         TRADING_HISTORY,
+        TRADING_RESTING,
         TRADING_REFERRALS,
         WALLET_USDC,
         WALLET_COINS,

@@ -237,6 +237,15 @@ class MemoryStore:
         ]
         return sorted(dead, key=lambda letter: (letter.failed_at, letter.id), reverse=True)[: max(0, limit)]
 
+    def outputs(self, *, kinds: Sequence[str], limit: int = 100, agent_id: str | None = None) -> list[AnyOutput]:
+        self._check_open()
+        matching = (
+            row.output
+            for _, row in sorted(self._outputs.items(), reverse=True)
+            if row.output.__struct_config__.tag in kinds and agent_id in (None, row.output.agent_id)
+        )
+        return list(islice(matching, max(0, limit)))
+
     def prune(self, *, before: float, kinds: Sequence[str]) -> int:
         self._check_open()
         saved = self._snapshot.seq if self._snapshot else 0

@@ -49,6 +49,11 @@ SELECT id, body, attempts, failed_at, coalesce(error, '') FROM outputs WHERE fai
 ORDER BY failed_at DESC, id DESC LIMIT :limit
 """
 
+OUTPUTS: Final = """
+SELECT id, body FROM outputs WHERE kind = :kind AND agent_id = coalesce(:agent, agent_id)
+ORDER BY id DESC LIMIT :limit
+"""
+
 FINISH: Final = "UPDATE outputs SET finished_at = coalesce(finished_at, :now), failed_at = NULL WHERE id = :id"
 
 # A report on an older attempt than the row's must not end the lease of the one who works on it now.

@@ -216,6 +216,16 @@ class SqliteStore:
             rows = connection.execute(queries.DEAD, {"limit": max(0, limit)}).fetchall()
         return [DeadLetter(row[0], self._output(row[1], row[0]), *row[2:]) for row in rows]
 
+    def outputs(self, *, kinds: Sequence[str], limit: int = 100, agent_id: str | None = None) -> list[AnyOutput]:
+        most = max(0, limit)
+        with self._database.reading("read outputs") as connection:
+            rows = [
+                row
+                for kind in sorted(set(kinds))
+                for row in connection.execute(queries.OUTPUTS, {"kind": kind, "agent": agent_id, "limit": most})
+            ]
+        return [self._output(body, output_id) for output_id, body in sorted(rows, reverse=True)[:most]]
+
     def prune(self, *, before: float, kinds: Sequence[str]) -> int:
         with self._database.reading("read the numbers of the snapshots") as connection:
             saved = _meta(connection, "snapshot_seq") or 0

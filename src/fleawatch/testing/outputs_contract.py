@@ -72,3 +72,16 @@ class OutputsContract:
         ]
         assert [letter.id for letter in store.dead(1)] == [first.id]
         assert store.dead(0) == []
+
+    def test_outputs_can_be_looked_back_at(self, store: Store) -> None:
+        """Of some kinds, of everyone or one agent, the last recorded first, whatever became of them; nothing is claimed."""
+        store.commit([], [notice("k1"), delivery("d1"), notice("k2"), delivery("d2")])
+        first, second, *_ = store.claim(now=1.0, limit=2, lease_s=5.0)
+        store.finish(first.id, now=2.0)
+        store.fail(second.id, now=2.0, error="HTTP 400", retry_at=None)
+        assert [one.key for one in store.outputs(kinds=["notice", "delivery"])] == ["d2", "k2", "d1", "k1"]
+        assert [one.key for one in store.outputs(kinds=["delivery"], limit=1)] == ["d2"]
+        assert [one.key for one in store.outputs(kinds=["delivery"], agent_id="a-1")] == ["d2", "d1"]
+        assert store.outputs(kinds=["delivery"], agent_id="b-2") == []
+        assert store.outputs(kinds=[]) == store.outputs(kinds=["notice"], limit=0) == []
+        assert store.pending() == 2

@@ -371,6 +371,7 @@ class StoreContract:
             store.pending,
             store.channels,
             store.dead,
+            lambda: store.outputs(kinds=["notice"]),
             lambda: store.prune(before=1.0, kinds=[]),
         )
         for call in calls:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from fleawatch.errors import Problem
 from fleawatch.events.control import HaltMode, HaltScope
-from fleawatch.flow.halting.preflight import told
+from fleawatch.flow.halting.preflight import told, totals
 from fleawatch.service.acts import Order, RefusedActError, Release
 from fleawatch.service.control import Control
 from fleawatch.web.answer import json_answer
@@ -24,6 +24,9 @@ from fleawatch.web.webhooks import LARGEST, orders_in
 SMALL: Final = 1 << 14
 """Bytes of the body of an act."""
 MODES: Final = ("reduce", "halt", "freeze_payments", "flatten")
+SCOPES: Final = ("agent", "strategy", "fleet")
+MOST_SHOWN: Final = 50
+"""Agents that one preflight tells of each; the sums are of all."""
 
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
 _Target = Annotated[str, msgspec.Meta(max_length=63)]
@@ -70,6 +73,8 @@ class Acts:
             Route("/api/v1/resume", self.resume, methods=["POST"]),
             Route("/api/v1/drill", self.drill, methods=["POST"]),
             Route("/api/v1/agents/{agent_id}/preflight", self.preflight, methods=["GET"]),
+            Route("/api/v1/preflight", self.preflights, methods=["GET"]),
+            Route("/api/v1/whoami", self.whoami, methods=["GET"]),
             Route("/halt", self.webhook, methods=["POST"]),
         ]
 
@@ -132,6 +137,30 @@ class Acts:
         except RefusedActError as error:
             raise RequestError(error.status, error.problems) from None
         return json_answer(request, {**msgspec.to_builtins(found), "text": told(found)})
+
+    async def preflights(self, request: Request) -> Response:
+        """What a halt of an agent, a strategy or the fleet would mean now: in sum, and of each."""
+        admit(request, self._control.tokens, "viewer", "operator")
+        query = Query(request, ("scope", "target", "mode"))
+        scope = query.choice("scope", "agent", SCOPES)
+        target = query.text("target", most=63)
+        mode = query.choice("mode", "halt", MODES)
+        query.done()
+        try:
+            found = self._control.acts.preflights(scope, target, mode)  # type: ignore[arg-type]  # one of SCOPES, of MODES
+        except RefusedActError as error:
+            raise RequestError(error.status, error.problems) from None
+        shown = found[:MOST_SHOWN]
+        document = {
+            "scope": scope, "target": target, "mode": mode, "totals": totals(found), "agents": shown,
+            "text": "".join(map(told, shown)), "left_out": len(found) - len(shown),
+        }  # fmt: skip
+        return json_answer(request, document)
+
+    async def whoami(self, request: Request) -> Response:
+        """Whose token it is."""
+        who = admit(request, self._control.tokens, "viewer", "operator")
+        return json_answer(request, {"name": who.name, "role": who.role})
 
     async def webhook(self, request: Request) -> Response:
         """What another alerting system orders. Agents that are not watched are named in the answer, the others are halted."""

@@ -22,6 +22,7 @@ class AlertLine(msgspec.Struct, frozen=True):
     """
 
     alert: str
+    fingerprint: str
     agent_id: str
     severity: str
     summary: str
@@ -73,6 +74,7 @@ def alert_lines(state: FleetState, agent_id: str | None = None) -> list[AlertLin
     return [
         AlertLine(
             alert=one.alert.alert,
+            fingerprint=one.alert.fingerprint,
             agent_id=one.alert.labels.get("agent_id", ""),
             severity=one.alert.severity,
             summary=one.alert.summary,

@@ -22,22 +22,28 @@ from starlette.types import Receive, Scope, Send
 
 from fleawatch.errors import Problem
 from fleawatch.web.acts import Acts
+from fleawatch.web.alertpages import AlertPages
 from fleawatch.web.answer import TEXT, answer, json_answer, problem_document, wants_json
 from fleawatch.web.api import Api, agent_of
+from fleawatch.web.controlpages import ControlPages
 from fleawatch.web.desk import Desk
 from fleawatch.web.guard import HEADERS, Guard
 from fleawatch.web.health import Health
 from fleawatch.web.leases import Leases
+from fleawatch.web.lookback import Lookback
 from fleawatch.web.metrics import Metrics
 from fleawatch.web.pages import Pages
 from fleawatch.web.problems import RequestError
 from fleawatch.web.query import Query
+from fleawatch.web.runbookpages import RunbookPages
 from fleawatch.web.stream import BEAT_S, Hub, LiveResponse
+from fleawatch.web.templating import Templates
 from fleawatch.web.watch import Watched
 
 log = logging.getLogger("fleawatch.web")
 
 _STATIC: Final = Path(__file__).parent / "static"
+_PAGES: Final = frozenset({"/", "/wall", "/alerts", "/control"})
 _REMEDIES: Final = {
     404: "the page is at /, the API at /api/v1/fleet, metrics at /metrics",
     405: "use GET; only halt, resume, drill and what gates report are sent by POST",
@@ -95,7 +101,7 @@ class _Refusals:
         if path.startswith("/api/") or path == "/health" or wants_json(request):
             return json_answer(request, problem_document(status, problems), status=status, headers=headers)
         html = "text/html" in request.headers.get("accept", "")
-        if html or path in {"/", "/wall"} or path.startswith("/agents/"):
+        if html or path in _PAGES or path.startswith(("/agents/", "/alerts/", "/runbooks/")):
             response = self._pages.refusal(request, status, problems)
             response.headers.update(headers)
             return response
@@ -115,16 +121,21 @@ def _changing(service: Watched) -> list[Route]:
 
 def create_app(service: Watched) -> Starlette:
     """The application over a service. It owns nothing: the service is started and stopped by whoever made it."""
-    pages = Pages(service)
+    templates = Templates()
+    pages = Pages(service, templates)
     refusals = _Refusals(pages)
     return Starlette(
         routes=[
             *Metrics(service).routes(),
             *Health(service).routes(),
             *Api(service).routes(),
+            *Lookback(service).routes(),
             *_changing(service),
             Route("/api/v1/stream", Live(service), methods=["GET"], name="stream"),
             *pages.routes(),
+            *AlertPages(service, templates).routes(),
+            *ControlPages(service, templates).routes(),
+            *RunbookPages(templates).routes(),
             Mount("/static", StaticFiles(directory=_STATIC), name="static"),
         ],
         middleware=[Middleware(Guard)],

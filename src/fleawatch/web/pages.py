@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
-import jinja2
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fleawatch import __version__
 from fleawatch.flow.history import History
 from fleawatch.flow.state import AgentState
 from fleawatch.web.agentview import agent_document
 from fleawatch.web.alertview import alert_lines
-from fleawatch.web.answer import HTML, answer
 from fleawatch.web.api import agent_of, latest_facts
-from fleawatch.web.cells import COLUMNS, row_cells, state_of
 from fleawatch.web.charts import Curve, chart
 from fleawatch.web.fleetview import FleetView, fleet_view
+from fleawatch.web.lookback import halts_of
 from fleawatch.web.number import Standing
 from fleawatch.web.query import Query
+from fleawatch.web.record import read_record
 from fleawatch.web.row import SORTS, AgentRow, ordered
-from fleawatch.web.shown import age, clock, shown, span
 from fleawatch.web.standing import Standings
 from fleawatch.web.tables import agent_tables, fact_line, pairs
+from fleawatch.web.templating import Templates
 from fleawatch.web.tiles import Kind
+from fleawatch.web.timeline import agent_moments
 from fleawatch.web.trust import doubts
 from fleawatch.web.watch import Watched
 
@@ -35,9 +33,8 @@ WORST: Final = 7
 DOUBTS: Final = 6
 ALERTS: Final = 30
 """Alerts that the fleet's page lists; the API has all."""
-
-_HERE: Final = Path(__file__).parent
-
+MOMENTS: Final = 40
+"""Moments of an agent's timeline that its page shows, the newest; the API has more."""
 
 _CURVES: Final[tuple[tuple[str, str, Kind, int], ...]] = (
     ("equity", "Equity, USD", "money", 1),
@@ -50,26 +47,9 @@ _CURVES: Final[tuple[tuple[str, str, Kind, int], ...]] = (
 class Pages:
     """Handlers of the pages."""
 
-    def __init__(self, watched: Watched) -> None:
+    def __init__(self, watched: Watched, templates: Templates) -> None:
         self._watched = watched
-        self._templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(_HERE / "templates"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        self._templates.globals.update(
-            version=__version__,
-            age=age,
-            clock=clock,
-            shown=shown,
-            span=span,
-            row_cells=row_cells,
-            state_of=state_of,
-            columns=COLUMNS,
-        )
+        self._page = templates.page
 
     def routes(self) -> list[Route]:
         """Their addresses."""
@@ -101,6 +81,7 @@ class Pages:
             shown_doubts=view.doubts[:DOUBTS],
             more_doubts=len(view.doubts) - DOUBTS,
             alerts=alert_lines(self._watched.monitor.state)[:ALERTS],
+            **await halts_of(self._watched),
         )
 
     async def wall(self, request: Request) -> Response:
@@ -129,6 +110,8 @@ class Pages:
             shown_doubts=[doubt for doubt in doubts(state, [document["row"]]) if doubt.agent_id == agent.agent_id],
             more_doubts=0,
             alerts=alert_lines(state, agent.agent_id),
+            moments=agent_moments(await read_record(self._watched, agent.agent_id), agent)[: -MOMENTS - 1 : -1],
+            **await halts_of(self._watched, agent.agent_id),
             facts=[fact_line(fact) for fact in facts],
         )
 
@@ -142,10 +125,6 @@ class Pages:
     def _view(self) -> FleetView:
         watched = self._watched
         return fleet_view(watched.monitor.state, watched.clock.now(), watched.config.collect.max_age_s)
-
-    def _page(self, request: Request, template: str, *, code: int = 200, **values: Any) -> Response:
-        body = self._templates.get_template(template).render(**values)
-        return answer(request, body.encode(), HTML, status=code)
 
 
 def _directions(key: str, direction: str) -> dict[str, str]:

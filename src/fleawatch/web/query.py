@@ -69,6 +69,14 @@ class Query:
             return None
         return text
 
+    def text(self, name: str, *, most: int) -> str:
+        """Any text of at most `most` characters; empty when it is missing."""
+        text = self._values.get(name, "")
+        if len(text) > most:
+            self._refuse(name, f"had {len(text)} characters", f"give at most {most}")
+            return ""
+        return text
+
     def flag(self, name: str) -> bool:
         """A switch: 1 or 0."""
         return self.choice(name, "0", ("0", "1")) == "1"

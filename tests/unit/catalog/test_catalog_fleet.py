@@ -242,4 +242,9 @@ class TestBuilders:
             "info",
             "critical",
         ]
-        assert all(len(a.condition.parts) == 2 for a in burning)
+        assert {len(a.condition.parts) for a in burning if a.name.startswith("PFOrderSpeed")} == {2}
+
+    def test_a_failure_or_two_burn_no_budget(self):
+        """Where failures are counted, a share of them is judged from five on: one in twenty calls is no evidence."""
+        burning = [a for a in CATALOG.alerts.values() if a.name.startswith("PFApiBudgetBurn")]
+        assert [a.condition.parts[-1].right for a in burning] == [q.Threshold("burn_errors")] * 4

@@ -16,10 +16,10 @@ from fleawatch.catalog.lint_runbooks import lint_runbooks
 from fleawatch.catalog.runbook import SECTIONS, sections
 from fleawatch.cli.reference import configuration_page
 from fleawatch.cli.root import cli
-from fleawatch.cli.runbook import runbook_texts
 from fleawatch.events import KINDS, ApiCall, EntryKind
 from fleawatch.flow.samples.unbuilt import UNBUILT
 from fleawatch.render.runbooks import runbook_pages
+from fleawatch.service.runbooks import runbook_texts
 
 TEXTS = runbook_texts()
 INDEX = runbook_pages(CATALOG, TEXTS)["docs/runbooks/README.md"]

@@ -5,6 +5,8 @@ from decimal import Decimal
 import pytest
 
 from fleawatch.catalog.fleet import CATALOG
+from fleawatch.events import PositionOpened, PositionsRead
+from fleawatch.events.trading import RestingOrder
 from fleawatch.flow.halting import guard
 from fleawatch.flow.halting.preflight import preflight, told
 from fleawatch.flow.halting.resume import REMEDIES, Reason, may_resume
@@ -163,6 +165,22 @@ class TestRebase:
         assert guard.daily_loss(agent) == agent.performance.daily.loss()
 
 
+def position(belt, name):
+    """A position opens."""
+    belt.say(
+        PositionOpened, "a-1", source="trading", position_id=name, market="BTC-USD", side="buy", notional_usd=250, quantity=1,
+        entry_price=250, leverage=5, margin_usd=50,
+    )  # fmt: skip
+
+
+def order(kind):
+    """An order that rests; all but limit entries are of position p1."""
+    return RestingOrder(
+        order_id=kind, order_type=kind, market="BTC-USD", side="sell", price=Decimal(230), notional_usd=Decimal(250),
+        position_id=None if kind == "limit" else "p1",
+    )  # fmt: skip
+
+
 class TestPreflight:
     def trader(self):
         belt = HaltBelt(flatten=frozenset({"a-1"}))
@@ -183,11 +201,43 @@ class TestPreflight:
         assert len(preflight(belt.fleet, "a-1", "flatten", Policy()).refused) == 2
         assert preflight(belt.fleet, "a-1", "halt", Policy()).refused == ()
 
-    def test_what_nobody_reads_is_unknown_and_not_none(self):
-        """Resting orders and stops are not read, so there is no saying that there are none."""
+    def test_what_was_not_read_is_unknown_and_not_none(self):
+        """Without a reading of resting orders there is no saying that there are none."""
         found = preflight(self.trader().fleet, "a-1", "halt", Policy())
         assert found.open_orders is None
         assert "open orders: unknown" in told(found)
+        assert any("unknown, not 0" in line for line in found.keeps_running)
+
+    @pytest.mark.parametrize(
+        ("resting", "known", "count", "protected"),
+        [
+            (("stop_loss", "limit"), "whole", 2, True),
+            (("take_profit",), "whole", 1, False),
+            ((), "whole", 0, False),
+            (("stop_loss",), "part", None, True),
+            (("limit",), "part", None, None),
+            ((), "unread", None, None),
+        ],
+    )
+    def test_a_stop_that_rests_protects_its_position(self, resting, known, count, protected):
+        """A target does not; where the list is cut or was not read, nobody says that there is none."""
+        belt = self.trader()
+        position(belt, "p1")
+        orders = tuple(order(kind) for kind in resting)
+        belt.say(PositionsRead, "a-1", source="trading", open_ids=("p1",), resting=orders, resting_known=known)
+        found = preflight(belt.fleet, "a-1", "halt", Policy())
+        assert (found.open_orders, found.positions[0].protected) == (count, protected)
+        assert any("resting orders" in line for line in found.keeps_running) is (count != 0)
+        belt.fail("a-1", "trading")
+        stale = preflight(belt.fleet, "a-1", "halt", Policy())
+        assert (stale.open_orders, stale.orders, stale.positions[0].protected) == (None, (), None)
+
+    def test_a_position_without_an_id_is_not_called_bare(self):
+        """The platform lost sight of it, so no order could name it."""
+        belt = self.trader()
+        position(belt, "BTC:long:250")
+        belt.say(PositionsRead, "a-1", source="trading", open_ids=("BTC:long:250",), resting_known="whole")
+        assert preflight(belt.fleet, "a-1", "halt", Policy()).positions[0].protected is None
 
     def test_an_escrow_is_named_with_its_time(self):
         """And what becomes of it while the agent is halted."""

@@ -304,6 +304,19 @@ _GOOD: dict[str, Any] = {
         ],
         "count": 3,
     },
+    "/v1/trade/limit-orders": {
+        "orders": [
+            {
+                "id": "lo_2", "type": "stop_loss", "coin": "btc", "side": "long", "trigger_price": 55000.0, "size_usd": 600.0,
+                "leverage": 5, "position_id": "pos_1", "status": "pending", "created_at": _PAST, "filled_at": None,
+            },
+            {
+                "id": "lo_1", "type": "limit", "coin": "ETH", "side": "long", "trigger_price": 2500.0, "size_usd": 40.0,
+                "leverage": 2, "position_id": None, "status": "cancelled", "created_at": _PAST - 60, "filled_at": None,
+            },
+        ],
+        "count": 2,
+    },
     "/v1/referral/stats": {
         "total_referrals": 0, "total_earned_usd": 1.5, "total_withdrawn_usd": 0.5, "available_usd": 1.0,
     },

@@ -47,8 +47,8 @@ def test_a_first_reading_opens_fills_closes_and_marks_in_this_order(with_bench):
         facts = await bench.read("trading")
         kinds = [type(fact) for fact in facts]
         assert kinds == [
-            PositionOpened, PositionOpened, OrderFilled, OrderFilled, OrderFilled, PositionClosed, PositionMarked,
-            PositionsRead, ReferralTotals,
+            PositionOpened, PositionOpened, OrderFilled, OrderFilled, OrderFilled, PositionClosed, ReferralTotals,
+            PositionMarked, PositionsRead,
         ]  # fmt: skip
         assert [fact.position_id for fact in of(facts, PositionOpened)] == ["pos_0", "pos_1"]
         assert [fact.trade_id for fact in of(facts, OrderFilled)] == ["trd_1", "trd_2", "trd_3"]
@@ -62,8 +62,8 @@ def test_a_first_reading_opens_fills_closes_and_marks_in_this_order(with_bench):
         assert closed.exit_price == D("2875.0")
         (marked,) = of(facts, PositionMarked)
         assert (marked.market, marked.unrealized_pnl_usd, marked.price) == ("BTC-USD", D("5.0"), D("60500.0"))
-        assert facts[-2].open_ids == ("pos_1",)
-        assert facts[-2].marked
+        assert facts[-1].open_ids == ("pos_1",)
+        assert facts[-1].marked
         trading = bench.state.trading
         assert trading.realized == 12.5
         assert trading.fees == pytest.approx(0.66)

@@ -17,6 +17,7 @@ RELEASED = [
     (4, "0004_kept_snapshots.sql", "20c21f297ab17de5b4bf079995147cf6e53b9240d113c48ebed18f96663e71f8"),
     (5, "0005_audit.sql", "9897ff510873ab540de491a0340b8d9837bca10750602b6f23df70cb52b8adef"),
     (6, "0006_deliveries.sql", "bc67be521c44c0a7c5b9aceb12f65d754c57dd4fbfd203faddd4477ec5442d62"),
+    (7, "0007_outputs_by_kind.sql", "399a4584c733b53c7eee6138da2963f96be9c838586accbf459b287049b86fbe"),
 ]
 
 

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from fleawatch.cli.runbook import runbook_texts
+from fleawatch.service.runbooks import runbook_texts
 
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:9712(/[^\s'`]*)")
 _CURL = re.compile(r"(curl [^\n`]+)")

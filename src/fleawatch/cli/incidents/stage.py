@@ -119,52 +119,25 @@ class Stage:
         """Play so many simulated seconds, and read once more."""
         world, record = self.sandbox.world, self.record
         record.people, record.origin = world.fleet, self.clock.at
-        config = self._config()
-        monitor = Monitor(lambda: open_store(self._store), self.clock)
-        monitor.listeners.append(record.take)
-        await monitor.recover()
-        platform = platform_of(config, self.clock)
-        control = Control(config, monitor, self.clock, Tokens())
-        actuation = Actuation(monitor)
-        outbox = Outbox(monitor, (), actuation)
-        sources = [source for agent in keys_of(config) for source in sources_for(agent, platform)]
-        poller = Poller(sources, self.clock, monitor.book, monitor.known, interval_s=self._interval_s,
-                        valid_s=max(60.0, 4 * self._interval_s))  # fmt: skip
-        collectors: dict[str, list[str]] = {}
-        for source in sources:
-            collectors.setdefault(source.agent_id, []).append(source.collector)
+        watch = _Watch(self._config(), self.clock, self._store, self._interval_s)
+        watch.monitor.listeners.append(record.take)
         processes = [AgentProcess(person, world.kernel, obeys=self._guarded) for person in world.fleet]
         for process in processes:
             process.person.agency = process
         try:
-            now = self.clock.now()
-            await monitor.book(await monitor.in_store(lambda: config_facts(config, monitor.store, now)))
-            await monitor.book(declarations(config, collectors, monitor.state, now))
+            await watch.begin()
             for second in range(int(seconds) + 1):
                 self.clock.at = record.origin + second
                 self.sandbox.desk.catch_up()
                 for process in processes:
-                    await process.exchange(monitor, control, self.clock.at)
-                if second % self._interval_s == 0:
-                    await poller.sweep(thorough=False)
-                if second % TICK_S == 0:
-                    await control.leases.sweep()
-                    await monitor.tick()
-                    await outbox.carry()
-                    await actuation.settle()
+                    await process.exchange(watch.monitor, watch.control, self.clock.at)
+                await watch.second(second)
                 for process in processes:
-                    await process.exchange(monitor, control, self.clock.at)
-            await poller.sweep()
-            await poller.sweep()
-            await monitor.tick()
-            await monitor.save()
+                    await process.exchange(watch.monitor, watch.control, self.clock.at)
+            await watch.end()
         finally:
-            await poller.stop()
-            await control.leases.clerk.close()
-            await actuation.close()
-            await platform.session.close()
-            record.state = monitor.state
-            await monitor.close()
+            record.state = watch.monitor.state
+            await watch.close()
         record.end = self.clock.at
         record.attempts = world.kernel.journal.attempts
         record.truth = await asyncio.to_thread(self._books)
@@ -181,3 +154,61 @@ class Stage:
             path = Path(scratch) / "books.sqlite"
             books.write(self.sandbox.world, path)
             return books.truth(path)
+
+
+class _Watch:
+    """The service of a stage: its parts as `fleawatch run` has them, without their loops."""
+
+    def __init__(self, config: Config, clock: ManualClock, store: str, interval_s: float) -> None:
+        self._config = config
+        self._clock = clock
+        self._interval_s = interval_s
+        self.monitor = Monitor(lambda: open_store(store), clock)
+        self.control = Control(config, self.monitor, clock, Tokens())
+        self._platform = platform_of(config, clock)
+        self._actuation = Actuation(self.monitor)
+        self._outbox = Outbox(self.monitor, (), self._actuation)
+        self._sources = [source for agent in keys_of(config) for source in sources_for(agent, self._platform)]
+        self._poller = Poller(
+            self._sources,
+            clock,
+            self.monitor.book,
+            self.monitor.known,
+            interval_s=interval_s,
+            valid_s=max(60.0, 4 * interval_s),
+        )
+
+    async def begin(self) -> None:
+        """Open the store and declare the fleet."""
+        monitor, now = self.monitor, self._clock.now()
+        await monitor.recover()
+        collectors: dict[str, list[str]] = {}
+        for source in self._sources:
+            collectors.setdefault(source.agent_id, []).append(source.collector)
+        await monitor.book(await monitor.in_store(lambda: config_facts(self._config, monitor.store, now)))
+        await monitor.book(declarations(self._config, collectors, monitor.state, now))
+
+    async def second(self, second: int) -> None:
+        """What is due in this second since the beginning."""
+        if second % self._interval_s == 0:
+            await self._poller.sweep(thorough=False)
+        if second % TICK_S == 0:
+            await self.control.leases.sweep()
+            await self.monitor.tick()
+            await self._outbox.carry()
+            await self._actuation.settle()
+
+    async def end(self) -> None:
+        """Read everything, what the ledger has named too, and keep the state."""
+        await self._poller.sweep()
+        await self._poller.sweep()
+        await self.monitor.tick()
+        await self.monitor.save()
+
+    async def close(self) -> None:
+        """Let go of the platform and the store."""
+        await self._poller.stop()
+        await self.control.leases.clerk.close()
+        await self._actuation.close()
+        await self._platform.session.close()
+        await self.monitor.close()

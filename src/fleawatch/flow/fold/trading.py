@@ -27,6 +27,8 @@ from fleawatch.events import (
     PositionsRead,
 )
 from fleawatch.events.amend import AGENT
+from fleawatch.events.trading import RestingOrder
+from fleawatch.flow.books import Resting
 from fleawatch.flow.fold.equity import ignore, settle, transfer
 from fleawatch.flow.fold.orders import attempt_reported, fill_seen
 from fleawatch.flow.fold.play import attribute, attributed, count_trade, strategy_of
@@ -212,6 +214,8 @@ def positions_read(fleet: FleetState, agent: AgentState, event: PositionsRead, a
     trading = agent.trading
     _since(agent, event.at)
     trading.marked = event.marked
+    trading.resting = [_rests(one) for one in event.resting]
+    trading.resting_known = event.resting_known
     if event.marked and trading.positions.keys() - event.open_ids:
         for gone in [key for key in trading.positions if key not in event.open_ids]:
             last = trading.positions.pop(gone).unrealized or 0.0
@@ -221,6 +225,13 @@ def positions_read(fleet: FleetState, agent: AgentState, event: PositionsRead, a
                 del trading.vanished[next(iter(trading.vanished))]
             ignore(fleet, "position_vanished")
     _value(fleet, agent, at)
+
+
+def _rests(order: RestingOrder) -> Resting:
+    return Resting(
+        order.order_id, order.order_type, order.market, order.side, float(order.price), float(order.notional_usd),
+        order.position_id,
+    )  # fmt: skip
 
 
 def price_seen(_: FleetState, agent: AgentState, event: MarketTick | OrderBookSnapshot, __: float) -> None:

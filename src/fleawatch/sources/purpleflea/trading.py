@@ -7,10 +7,11 @@ away the platform answers from its table without prices: such a reading says whi
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import UNSET, UnsetType
 
@@ -24,11 +25,14 @@ from fleawatch.sources.purpleflea import positions
 from fleawatch.sources.purpleflea.adapter import Adapter
 from fleawatch.sources.purpleflea.fills import Fill, Fills, Held
 from fleawatch.sources.purpleflea.positions import Open, is_synthetic
-from fleawatch.sources.routes import TRADING_HISTORY, TRADING_POSITIONS, TRADING_REFERRALS
+from fleawatch.sources.purpleflea.resting import UNREAD, Listed, Rests, resting
+from fleawatch.sources.routes import TRADING_HISTORY, TRADING_POSITIONS, TRADING_REFERRALS, TRADING_RESTING
 
 HISTORY_LIMIT: Final = 200
 TABLE_LIMIT: Final = 50
 REFERRALS_S: Final = 60.0
+RESTING_AGAIN_S: Final = 60.0
+"""After resting orders could not be read: a server that does not list them must not slow every reading down."""
 
 
 class _Origin(Answer, frozen=True, kw_only=True):
@@ -51,6 +55,14 @@ class _Referrals(Answer, frozen=True, kw_only=True):
     total_earned_usd: Decimal
 
 
+class OpenSet(NamedTuple):
+    """What is open: at the exchange (None when it is away), in the platform's table then, and what rests."""
+
+    exchange: Sequence[Open] | None
+    held: Sequence[Held]
+    rests: Rests
+
+
 class TradingSource(Adapter):
     """Positions, fills and referral earnings of one agent at the trading service."""
 
@@ -62,6 +74,7 @@ class TradingSource(Adapter):
         self._history_body = b""
         self._history: list[Fill] = []
         self._referrals_at = 0.0
+        self._resting_at = 0.0
 
     async def _read(self, draft: Draft) -> None:
         trading = draft.known.trading if draft.known is not None else Trading()
@@ -78,10 +91,11 @@ class TradingSource(Adapter):
         self._add_opened(draft, trading, exchange or (), table.positions)
         self._add_fills(draft, trading, fills)
         self._add_closed(draft, trading, table.positions, fills)
-        self._add_open(draft, trading, exchange, [one for one in held_open if one.id not in closed_ids])
         if draft.now >= self._referrals_at or self._hurried:
             await self._read_referrals(draft)
             self._referrals_at = draft.now + REFERRALS_S
+        still = [one for one in held_open if one.id not in closed_ids]
+        self._add_open(draft, trading, OpenSet(exchange, still, await self._read_resting(draft)))
 
     async def _read_open(self, draft: Draft) -> tuple[list[Open] | None, list[Held]]:
         """Open positions at the exchange, or None and those of the platform's table when the exchange is away."""
@@ -170,17 +184,30 @@ class TradingSource(Adapter):
         exit_price = closing.price if closing is not None else None
         return positions.closed(draft, self.agent_id, position, realized, fee, exit_price)
 
-    def _add_open(self, draft: Draft, trading: Trading, exchange: Sequence[Open] | None, held: Sequence[Held]) -> None:
+    async def _read_resting(self, draft: Draft) -> Rests:
+        """Orders that rest. When the platform does not say, they are unread, and the reading goes on."""
+        if draft.now < self._resting_at:
+            return UNREAD
+        found = UNREAD
+        with contextlib.suppress(SourceError):
+            answer, surprises = await self._client.get(TRADING_RESTING, Listed)
+            draft.surprise(TRADING_RESTING, surprises)
+            found = resting(answer)
+        if found is UNREAD:
+            self._resting_at = draft.now + RESTING_AGAIN_S
+        return found
+
+    def _add_open(self, draft: Draft, trading: Trading, known: OpenSet) -> None:
         """Marks, and the complete set. Without the exchange, positions that only it knows are taken to be there still."""
-        if exchange is None:
-            for one in held:
+        if known.exchange is None:
+            for one in known.held:
                 if one.id not in trading.positions:
                     draft.add(positions.opened_in_table(draft, self.agent_id, one))
-            ids = [one.id for one in held] + [one for one in trading.positions if is_synthetic(one)]
+            ids = [one.id for one in known.held] + [one for one in trading.positions if is_synthetic(one)]
         else:
-            for position in exchange:
+            for position in known.exchange:
                 draft.add(positions.marked(draft, self.agent_id, position))
-            ids = [one.id for one in exchange]
+            ids = [one.id for one in known.exchange]
         draft.add(
             PositionsRead(
                 fact_id=draft.reading_id("positions_read"),
@@ -189,7 +216,9 @@ class TradingSource(Adapter):
                 seen_at=draft.seen_at,
                 source=self.collector,
                 open_ids=tuple(ids),
-                marked=exchange is not None,
+                marked=known.exchange is not None,
+                resting=known.rests.orders,
+                resting_known=known.rests.known,
             )
         )
 

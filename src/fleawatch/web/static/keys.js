@@ -16,12 +16,13 @@ const actions = {
   t: () => document.getElementById("theme")?.click(),
   w: () => location.assign("/wall"),
   f: () => location.assign("/"),
+  a: () => location.assign("/alerts"),
   "/": () => document.getElementById("find")?.focus(),
 };
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target instanceof HTMLInputElement) {
+  if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) {
     if (event.key === "Escape") event.target.blur();
     return;
   }

@@ -4,6 +4,7 @@
 import { resort } from "./table.js";
 
 const SECTIONS_MS = 5000;
+const FOLLOW_MS = 1000;
 const SILENT_MS = 30000;
 const AGAIN_MS = 15000;
 
@@ -15,6 +16,7 @@ const cells = new Map();
 let heardAt = 0;
 let dirty = false;
 let reading = false;
+let readAt = Date.now();
 let waiting = 0;
 let regrouped = false;
 let source = null;
@@ -71,9 +73,11 @@ function heard(at) {
   }
 }
 
-async function readSections() {
+/** Read the page again and put its sections in place of those here, but for one that somebody is at. */
+export async function readSections() {
   if (reading || document.hidden) return;
   reading = true;
+  readAt = Date.now();
   dirty = false;
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
@@ -119,9 +123,16 @@ function listen() {
   });
 }
 
+// A halt is followed step by step; pages of alerts have no cells whose change would say that there is news.
+function follow() {
+  const due = document.body.dataset.poll ? SECTIONS_MS : Infinity;
+  if (document.querySelector('[data-progress="1"]') || Date.now() - readAt > due) readSections();
+}
+
 if (address) {
   index();
   listen();
+  setInterval(follow, FOLLOW_MS);
   setInterval(() => {
     if (heardAt && Date.now() - heardAt > SILENT_MS) say("off", "not live: nothing heard for 30 s");
   }, 5000);
