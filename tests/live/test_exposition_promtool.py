@@ -36,7 +36,7 @@ def complaints(body):
 @pytest.mark.parametrize("owner", ["monitor", "agent"])
 def test_no_complaint_about_any_metric(state, owner):
     """With every metric of the catalog in the body, promtool finds nothing to say."""
-    assert complaints(Exposition(CATALOG, owner=owner).render(state, facts.END)) == set()
+    assert complaints(Exposition(CATALOG, owners=(owner,)).render(state, facts.END)) == set()
 
 
 @pytest.mark.parametrize("scheme", ["prometheus", "monitoring"])

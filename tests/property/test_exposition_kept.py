@@ -49,7 +49,7 @@ class TestKept:
     def test_a_body_is_that_of_a_fresh_exposition(self, story, owner):
         """Whatever facts come and however much time passes between scrapes, the bytes are those of a first scrape."""
         state = folded(*everything(), declared("a-2", at=END, collectors=("casino", "escrow", "probe")))
-        one = Exposition(CATALOG, owner=owner, process=dict)
+        one = Exposition(CATALOG, owners=(owner,), process=dict)
         now = END
         one.render(state, now)
         for passed, facts, ticked in story:
@@ -58,7 +58,7 @@ class TestKept:
                 fold(state, placed(fact, now) if moved else fact)
             if ticked:
                 fold(state, tick(now))
-            assert one.render(state, now) == Exposition(CATALOG, owner=owner, process=dict).render(state, now)
+            assert one.render(state, now) == Exposition(CATALOG, owners=(owner,), process=dict).render(state, now)
 
 
 class TestReaders:

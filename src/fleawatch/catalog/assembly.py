@@ -60,9 +60,9 @@ class Catalog:
         pairs = {alias.name: (metric, alias) for metric in self.metrics.values() for alias in metric.aliases}
         return MappingProxyType(dict(sorted(pairs.items())))
 
-    def owned_by(self, owner: str) -> tuple[Metric, ...]:
-        """The metrics that `agent` or `monitor` exports, sorted by name."""
-        return tuple(metric for metric in self.metrics.values() if metric.owner == owner)
+    def owned_by(self, *owners: str) -> tuple[Metric, ...]:
+        """The metrics that `agent`, `monitor` or, with both, either of them exports, sorted by name."""
+        return tuple(metric for metric in self.metrics.values() if metric.owner in owners)
 
 
 def by_name(declared: Iterable[_Declared], kind: str) -> Mapping[str, _Declared]:

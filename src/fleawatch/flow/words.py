@@ -42,6 +42,13 @@ def word(owner: Owner, label: Label, text: str) -> str:
     return value
 
 
+def settled_word(owner: Owner, label: Label, text: str) -> str:
+    """What `word` made of `text` when its fact was folded; counts nothing."""
+    if label.values and text in label.values:
+        return text
+    return owner.words.get(label.name, {}).get(text, OTHER)
+
+
 def _admit(owner: Owner, label: Label, text: str, value: str) -> str:
     """Remember `value` under itself while the label's bound allows, and `text` beside it while there is room.
 

@@ -81,11 +81,11 @@ _ROUNDING = 1.0 + 1e-9
 """0.0025 s times 1,000 is 2.5 ms up to the last bit."""
 
 
-def derived(catalog: Catalog, owner: Owner, schemes: frozenset[Scheme]) -> dict[str, list[Derived]]:
+def derived(catalog: Catalog, owners: tuple[Owner, ...], schemes: frozenset[Scheme]) -> dict[str, list[Derived]]:
     """The aliases of `schemes` by the name of the metric they are derived from."""
     found: dict[str, list[Derived]] = {}
     for metric, alias in catalog.aliases.values():
-        if metric.owner == owner and schemes.intersection(alias.schemes):
+        if metric.owner in owners and schemes.intersection(alias.schemes):
             found.setdefault(metric.name, []).append(_derive(metric, alias))
     return found
 

@@ -40,7 +40,7 @@ class Exposition:
         self,
         catalog: Catalog,
         *,
-        owner: Owner = "monitor",
+        owners: tuple[Owner, ...] = ("monitor",),
         aliases: frozenset[Scheme] = frozenset(),
         process: ProcessReading | None = None,
     ) -> None:
@@ -48,14 +48,14 @@ class Exposition:
 
         Args:
             catalog: what may be exported.
-            owner: whose metrics are exported; those of the other owner are left to it.
+            owners: whose metrics are exported; those of another owner are left to it.
             aliases: naming schemes of public guides that are served beside the canonical names.
             process: what this process says of itself; its own reading when None.
         """
-        self._readers = readers_of(catalog, owner)
-        self._pages = Pages(catalog, derived(catalog, owner, aliases))
+        self._readers = readers_of(catalog, *owners)
+        self._pages = Pages(catalog, derived(catalog, owners, aliases))
         self._process = process or process_reading()
-        self._of_process = OF_PROCESS.intersection(metric.name for metric in catalog.owned_by(owner))
+        self._of_process = OF_PROCESS.intersection(metric.name for metric in catalog.owned_by(*owners))
         self._memories: defaultdict[str, Memory] = defaultdict(Memory)
         self._rosters: list[Roster] = []
 

@@ -64,7 +64,7 @@ class TestValues:
     @pytest.mark.parametrize("openmetrics", [False, True])
     def test_a_parser_reads_what_the_state_says(self, full, owner, openmetrics):
         """The official parsers read back every sample with its exact value, and nothing else."""
-        body = exposition(owner=owner).render(full, END, openmetrics)
+        body = exposition(owners=(owner,)).render(full, END, openmetrics)
         assert parsed(body, openmetrics=openmetrics) == expected(full, END, owner)
 
     def test_a_second_scrape_says_what_changed(self, full):
@@ -215,7 +215,7 @@ class TestFormat:
     def test_an_agent_does_not_export_the_monitors_process(self, full):
         """Process metrics have one owner, too."""
         assert not [
-            name for name, _ in parsed(Exposition(CATALOG, owner="agent").render(full, END)) if "process" in name
+            name for name, _ in parsed(Exposition(CATALOG, owners=("agent",)).render(full, END)) if "process" in name
         ]
 
 
@@ -253,7 +253,7 @@ class TestHostileText:
         )
         for owner in ("monitor", "agent"):
             found = parsed(
-                exposition(owner=owner, aliases=SCHEMES).render(state, START, openmetrics), openmetrics=openmetrics
+                exposition(owners=(owner,), aliases=SCHEMES).render(state, START, openmetrics), openmetrics=openmetrics
             )
             assert all(number - number == 0.0 for number in found.values())
 
@@ -311,7 +311,7 @@ class TestAliases:
 
     def test_a_scaled_histogram(self, full):
         """Latency in milliseconds keeps its counts and sum, with the bounds of its guide, once for all statuses."""
-        found = parsed(exposition(owner="agent", aliases=SCHEMES).render(full, END))
+        found = parsed(exposition(owners=("agent",), aliases=SCHEMES).render(full, END))
         labels = (("agent_id", "a-1"), ("endpoint", "trade/open"), ("order_type", "market"))
         bounds = [dict(pairs)["le"] for name, pairs in found if name == "pf_order_latency_ms_bucket"]
         assert bounds == ["2.0", "5.0", "10.0", "25.0", "50.0", "100.0", "250.0", "500.0", "1000.0", "2500.0", "+Inf"]
@@ -322,5 +322,5 @@ class TestAliases:
 
     def test_the_last_observation(self, full):
         """A gauge over a distribution shows what was observed last."""
-        body = exposition(owner="agent", aliases=SCHEMES).render(full, END)
+        body = exposition(owners=("agent",), aliases=SCHEMES).render(full, END)
         assert value(body, "purpleflea_api_latency_ms", agent_id="a-1", endpoint="trade/open") == pytest.approx(300.0)

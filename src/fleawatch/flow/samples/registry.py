@@ -48,9 +48,9 @@ class Readers:
     counted: Counted
 
 
-def readers_of(catalog: Catalog, owner: Owner) -> Readers:
-    """The readers of the metrics that `owner` exports, and of no other: a number is exported once."""
-    owned = catalog.owned_by(owner)
+def readers_of(catalog: Catalog, *owners: Owner) -> Readers:
+    """The readers of the metrics that these owners export, and of no other: a number is exported once."""
+    owned = catalog.owned_by(*owners)
     # A reader of several metrics is found once for each of them.
     found = dict.fromkeys(READERS[metric.name] for metric in owned if metric.name in READERS)
     rest = (metric for metric in owned if metric.type != "gauge" and metric.name not in {*READERS, *OF_PROCESS})

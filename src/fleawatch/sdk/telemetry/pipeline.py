@@ -14,10 +14,13 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from fleawatch.sdk.shield import Shield
+
+_Answer = TypeVar("_Answer")
 
 QUEUE: Final = 20_000
 """Operations that wait at most: a hundred seconds at two hundred a second."""
@@ -57,6 +60,7 @@ class Pipeline:
         self._shield = shield
         self._size = size
         self._queue: deque[Any] = deque()
+        self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self.dropped = 0
         self._taken = self._done = 0
         self._failed: Exception | None = None
@@ -76,6 +80,26 @@ class Pipeline:
             return
         queue.append(item)
 
+    def call(self, work: Callable[[], _Answer], within_s: float) -> _Answer:
+        """The answer of `work`, done in the thread between two batches, so that it sees no half of one.
+
+        Raises:
+            TimeoutError: the thread did not come to it in time, or has ended.
+            Exception: what `work` raised.
+        """
+        answered: Future[_Answer] = Future()
+        self._calls.append((work, answered))
+        self._asked.set()
+        return answered.result(within_s if self._thread.is_alive() else 0.0)
+
+    def _answer(self) -> None:
+        while self._calls:
+            work, answered = self._calls.popleft()
+            try:
+                answered.set_result(work())
+            except Exception as error:  # noqa: BLE001 - it is raised where it is awaited
+                answered.set_exception(error)
+
     def _started(self) -> threading.Thread:
         thread = threading.Thread(target=self._run, name="fleawatch-telemetry", daemon=True)
         thread.start()
@@ -85,6 +109,7 @@ class Pipeline:
         beaten = time.monotonic()
         while True:
             stopping = self._stop.is_set()
+            self._answer()
             worked = self._drain()
             now = time.monotonic()
             if now - beaten >= _BEAT_S:
@@ -155,7 +180,7 @@ class Pipeline:
 
     def after_fork(self) -> None:
         """The child begins anew: the parent carries what waited in it."""
-        self._queue = deque()
+        self._queue, self._calls = deque(), deque()
         self._taken = self._done = self.dropped = 0
         self._stop, self._asked = threading.Event(), threading.Event()
         if not self._closed:

@@ -40,6 +40,8 @@ from fleawatch.ports import TelemetrySink
 from fleawatch.scrub import scrub
 from fleawatch.sdk.shield import Shield
 from fleawatch.sdk.telemetry.backends import sinks_for
+from fleawatch.sdk.telemetry.backends.prometheus import MetricsServer, asgi, wsgi
+from fleawatch.sdk.telemetry.backends.prometheus import sink as scrape
 from fleawatch.sdk.telemetry.context import Ids
 from fleawatch.sdk.telemetry.draft import Draft, Drafter
 from fleawatch.sdk.telemetry.money import (
@@ -94,12 +96,15 @@ class Telemetry:
         self._acted_ns = 0
         self._told_alive = time.monotonic()
         self._closing = threading.Lock()
+        self._scrape = scrape(self.settings)
         drafter = Drafter(self.settings.agent_id, secrets.token_hex(6), time.time)
         self.projector = Projector(
-            self.settings.agent_id, self.strategy, (*sinks_for(self.settings, self), *sinks), drafter, self.shield, time.time,
+            self.settings.agent_id, self.strategy, (self._scrape, *sinks_for(self.settings), *sinks), drafter, self.shield, time.time,
             environment=self.settings.environment, version=self.settings.version, private=frozenset(self.settings.private),
         )  # fmt: skip
         self._pipeline = Pipeline(self.projector.work, self._beat, self.projector.after_fork, self.shield)
+        metrics = self.settings.metrics
+        self._server = None if metrics is None else MetricsServer(self, metrics)
 
     # What operations need (`operation.Desk`).
 
@@ -238,6 +243,29 @@ class Telemetry:
     def _put(self, draft: Draft) -> None:
         self._pipeline.put(Told(draft))
 
+    # Metrics.
+
+    def metrics(self, *, openmetrics: bool = False, within_s: float = 2.0) -> bytes:
+        """What a scrape would read now.
+
+        Raises:
+            TimeoutError: the worker did not come to it in time.
+        """
+        return self._pipeline.call(lambda: self._scrape.body(time.time(), openmetrics=openmetrics), within_s)
+
+    @property
+    def metrics_port(self) -> int | None:
+        """Where the metrics server listens; None without one."""
+        return None if self._server is None else self._server.port
+
+    def metrics_app(self) -> Any:
+        """An ASGI application that serves the metrics: `app.mount("/metrics", telemetry.metrics_app())`."""
+        return asgi(self)
+
+    def metrics_wsgi(self) -> Any:
+        """The same as a WSGI application."""
+        return wsgi(self)
+
     # Life.
 
     @property
@@ -263,6 +291,9 @@ class Telemetry:
         """Carry everything and let go; whether all was carried within the time. Calling it again does nothing."""
         with self._closing:
             deadline = time.monotonic() + within_s
+            server, self._server = self._server, None
+            if server is not None:
+                server.close()
             try:
                 return self._pipeline.close(within_s)
             finally:

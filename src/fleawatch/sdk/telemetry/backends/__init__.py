@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from importlib import import_module
+from typing import Final
 
 from fleawatch.ports import TelemetrySink
 from fleawatch.sdk.telemetry.settings import Settings
 
-if TYPE_CHECKING:
-    from fleawatch.sdk.telemetry.telemetry import Telemetry
 
-
-def sinks_for(settings: Settings, telemetry: Telemetry) -> list[TelemetrySink]:
+def sinks_for(settings: Settings) -> list[TelemetrySink]:
     """The sinks that the settings ask for, in the order in which they are given things.
 
     Raises:
         BadConfig: a backend's library is not installed, or its address cannot be used.
     """
-    del settings, telemetry
-    return []
+    found: list[TelemetrySink] = []
+    for backend, is_set in _SET.items():
+        if is_set(settings):
+            module = import_module(f"fleawatch.sdk.telemetry.backends.{backend}")
+            found.append(module.sink(settings))
+    return found
+
+
+_SET: Final[dict[str, Callable[[Settings], object]]] = {
+    "jsonlog": lambda settings: settings.logs,
+    "dogstatsd": lambda settings: settings.statsd,
+    "otlp": lambda settings: settings.otlp and settings.traces == "own",
+    "ship": lambda settings: settings.service,
+    "annotations": lambda settings: settings.grafana,
+}
+"""By backend: whether it is asked for."""
