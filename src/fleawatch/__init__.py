@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from fleawatch.errors import TradingHalted
     from fleawatch.sdk.gate.answer import Order
     from fleawatch.sdk.gate.gate import Gate
+    from fleawatch.sdk.health.health import Health
 
-__all__ = ["Gate", "Order", "TradingHalted", "__version__", "events"]
+__all__ = ["Gate", "Health", "Order", "TradingHalted", "__version__", "events"]
 
 _ROOMS: Final = {
     "Gate": "fleawatch.sdk.gate.gate",
+    "Health": "fleawatch.sdk.health.health",
     "Order": "fleawatch.sdk.gate.answer",
     "TradingHalted": "fleawatch.errors",
 }
