@@ -29,7 +29,8 @@ def fill_seen(fleet: FleetState, agent: AgentState, event: OrderFilled) -> None:
     at = min(event.at, event.seen_at)
     agent.orders.seen.add(at)
     agent.orders.repeats.add(at, f"seen {event.market} {event.side} {event.notional_usd.normalize()}")
-    if not event.realized_pnl_usd and not agent.orders.reported.times:
+    opens = not event.realized_pnl_usd if event.opens is None else event.opens
+    if opens and not agent.orders.reported.times:
         _answer(fleet, agent, at, event.market, event.side, event.strategy)
 
 
