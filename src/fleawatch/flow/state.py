@@ -124,12 +124,14 @@ class Health(msgspec.Struct):
 
     Attributes:
         up: whether its health page was answered when it was last asked; None before.
+        page_failed_at: since when it is not; None while it is.
         heard_at, first_heard_at: newest and first sign of life that the agent gave by itself.
         alive_until: how long the newest such sign holds; None of an agent that has never promised to give any.
         last_action_at: when it last told of something useful.
     """
 
     up: bool | None = None
+    page_failed_at: float | None = None
     heard_at: float | None = None
     first_heard_at: float | None = None
     alive_until: float | None = None

@@ -102,7 +102,8 @@ class TestAlive:
         belt.watch(AGENT, ("probe",))
         belt.say(HealthRead, AGENT, source="probe", up=False)
         belt.read(AGENT, "probe", valid_s=60)
-        assert reasons(belt, "alive") == [("page_not_answering", "down", "", None)]
+        belt.wait(3)
+        assert reasons(belt, "alive") == [("page_not_answering", "down", "", 3.0)]
         belt.say(Heartbeat, AGENT)
         assert layers(belt)["alive"] == "degraded"
         belt.wait(100)

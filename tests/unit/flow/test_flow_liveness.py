@@ -90,6 +90,20 @@ class TestAlive:
         belt.say(Heartbeat, AGENT)
         assert alive(belt[AGENT], belt.now) is True
 
+    def test_a_page_that_is_silent_after_the_newest_sign_of_life_says_more_than_the_sign(self):
+        """The agent may have died since; when it gives another sign, it is the page that is broken, and it stays so."""
+        belt = Belt()
+        belt.watch(AGENT, ("probe",))
+        belt.say(Heartbeat, AGENT)
+        belt.wait(10)
+        for beats in (False, True, True):
+            if beats:
+                belt.say(Heartbeat, AGENT)
+            belt.wait(5)
+            belt.say(HealthRead, AGENT, source="probe", up=False)
+            belt.read(AGENT, "probe", valid_s=60)
+            assert alive(belt[AGENT], belt.now) is beats
+
     def test_a_page_that_the_agent_sends_by_itself_is_a_heartbeat(self):
         """Where nobody asks, its own word runs out as any other, and its word that it is down counts at once."""
         belt = Belt()

@@ -50,6 +50,10 @@ def health(fleet: FleetState, agent: AgentState, event: HealthRead, _: float) ->
     Where nobody is to ask for the page, the agent sends it, and that is a sign of life like any other.
     """
     known = agent.health
+    if event.up:
+        known.page_failed_at = None
+    elif known.page_failed_at is None:
+        known.page_failed_at = event.seen_at
     known.up = event.up
     sent = "probe" not in agent.profile.collectors and "probe" not in agent.sources
     if event.up:

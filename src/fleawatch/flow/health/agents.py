@@ -47,9 +47,10 @@ def _life(fleet: FleetState, agent: AgentState, at: float) -> Iterator[Reason]:
     if lives is None and not _acted_lately(fleet, agent, at):
         yield _unheard(agent)
     elif lives is False:
-        yield Reason("page_not_answering" if asked else "silent", "down", known.heard_at)
+        silent, since = ("page_not_answering", known.page_failed_at) if asked else ("silent", known.heard_at)
+        yield Reason(silent, "down", since)
     elif lives and asked and known.up is False:
-        yield Reason("page_not_answering", "degraded", None, "but the agent gives signs of life")
+        yield Reason("page_not_answering", "degraded", known.page_failed_at, "but the agent gives signs of life")
     if known.up and (asked or (page is None and lives)):
         yield from (Reason("check_failing", "degraded", None, name) for name, ok in known.checks.items() if not ok)
 
