@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from fleawatch.errors import TradingHalted
     from fleawatch.sdk.gate.answer import Order
     from fleawatch.sdk.gate.gate import Gate
+    from fleawatch.sdk.health.health import Health
     from fleawatch.sdk.telemetry.telemetry import Telemetry
 
-__all__ = ["Gate", "Order", "Telemetry", "TradingHalted", "__version__", "events"]
+__all__ = ["Gate", "Health", "Order", "Telemetry", "TradingHalted", "__version__", "events"]
 
 _ROOMS: Final = {
     "Gate": "fleawatch.sdk.gate.gate",
+    "Health": "fleawatch.sdk.health.health",
     "Order": "fleawatch.sdk.gate.answer",
     "Telemetry": "fleawatch.sdk.telemetry.telemetry",
     "TradingHalted": "fleawatch.errors",

@@ -50,7 +50,7 @@ TEXT = """\
 # HELP pf_agent_info What is watched.
 # TYPE pf_agent_info gauge
 pf_agent_info{agent_id="a-1",strategy="kelly",environment="",version="2.0"} 1
-# HELP pf_agent_last_action_timestamp_seconds Unix time at which the agent last did something.
+# HELP pf_agent_last_action_timestamp_seconds Unix time at which the agent last did something useful.
 # TYPE pf_agent_last_action_timestamp_seconds gauge
 pf_agent_last_action_timestamp_seconds{agent_id="a-1"} 1700006400.0
 # HELP pf_anomalies_total Returns and results that stand out.
@@ -341,7 +341,7 @@ OPENMETRICS = """\
 # HELP pf_agent What is watched.
 # TYPE pf_agent info
 pf_agent_info{agent_id="a-1",strategy="kelly",environment="",version="2.0"} 1
-# HELP pf_agent_last_action_timestamp_seconds Unix time at which the agent last did something.
+# HELP pf_agent_last_action_timestamp_seconds Unix time at which the agent last did something useful.
 # TYPE pf_agent_last_action_timestamp_seconds gauge
 # UNIT pf_agent_last_action_timestamp_seconds seconds
 pf_agent_last_action_timestamp_seconds{agent_id="a-1"} 1700006400.0

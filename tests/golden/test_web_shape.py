@@ -20,7 +20,7 @@ PATHS = (
     "/health",
     "/api/v1/agents/nobody",
 )
-KEYED = ("by_class", "known_since", "parts", "checks", "platform_ids")
+KEYED = ("by_class", "known_since", "parts", "checks", "platform_ids", "layers")
 """Objects whose keys are words of the fleet: what their values look like is promised, not which there are."""
 
 

@@ -251,5 +251,22 @@ class GateMachine(RuleBasedStateMachine):
         assert self.core.may_close().allowed
 
 
+def test_a_closing_after_a_resume_is_not_taken_for_the_one_before():
+    """Closed, resumed, closed again as strictly, and killed before the state was written: the second closing counts."""
+    machine = GateMachine()
+    machine.start()
+    machine.somebody_halts()
+    machine.report_arrives()
+    machine.saves()
+    machine.operator_resumes(heard=False)
+    machine.push()
+    assert machine.core.may_open(ORDER).allowed
+    machine.somebody_halts()
+    machine.killed_and_started()
+    machine.renew_slowly(late=0.0)
+    assert not machine.core.may_open(ORDER).allowed
+    machine.teardown()
+
+
 GateMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestGateMachine = GateMachine.TestCase

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fleawatch.catalog import limits
 from fleawatch.catalog.declare import alert, by_agent, by_monitor, clears_at, counter, gauge
-from fleawatch.catalog.gate import MAY_TRADE
+from fleawatch.catalog.gate import STOPPED
 from fleawatch.catalog.labels import AGENT_ID, CHECK, COMPONENT, ENVIRONMENT, SPAN_NAME, STRATEGY, VERSION
 from fleawatch.catalog.query import Absent, Age, Select, event
 from fleawatch.catalog.spec import Escalation
@@ -25,7 +25,8 @@ INFO = gauge(
 )
 UP = gauge(
     "pf_agent_up", "1", (AGENT_ID,), "1 when the agent answers as a living agent.", _PROBE,
-    doc="The monitor's view, which outlives the agent's own.",
+    doc="The monitor's view, which outlives the agent's own. A sign of life holds for `silence` seconds: an agent that sends "
+    "heartbeats and falls silent is 0. Absent while its health page was not asked lately and it never sent any.",
 )  # fmt: skip
 CHECKS = gauge(
     "pf_health_check_ok", "1", (AGENT_ID, CHECK), "1 when the check of the agent's health page passed.", _PROBE
@@ -34,8 +35,9 @@ LAST_ACTION = gauge(
     "pf_agent_last_action_timestamp_seconds",
     "seconds",
     (AGENT_ID,),
-    "Unix time at which the agent last did something.",
-    by_monitor("heartbeats, bets, orders and escrows"),
+    "Unix time at which the agent last did something useful.",
+    by_monitor("heartbeats, bets, orders, escrows, signals and decision cycles"),
+    doc="A heartbeat by itself is nothing useful. Of an agent that has done nothing yet, when it was first heard.",
 )
 CLOCK_OFFSET = gauge(
     "pf_clock_offset_seconds",
@@ -78,18 +80,19 @@ ALERTS = (
         hold_s=2 * MINUTE,
         clear=clears_at(good_s=2 * MINUTE),
         summary="{agent_id} is down",
-        description="{agent_id} does not answer, or has vanished within the last hour. Its open positions and escrows go on without "
-        "it.",
+        description="{agent_id} does not answer, has sent no sign of life for {limit:silence}, or has vanished within the last hour. "
+        "Its open positions and escrows go on without it.",
     ),
     alert(
         "PFAgentHeartbeatStale",
         "warning",
-        (Age(LAST_ACTION.where()) > limits.HEARTBEAT_AGE) & MAY_TRADE,
+        (Age(LAST_ACTION.where()) > limits.HEARTBEAT_AGE).unless(STOPPED),
         family="liveness",
         hold_s=5 * MINUTE,
         clear=clears_at((limits.HEARTBEAT_AGE, limits.HEARTBEAT_AGE_CLEAR)),
         summary="{agent_id} has done nothing for {value:duration}",
-        description="{agent_id} may trade and its process may live, but it does not act: a stuck loop, a lost feed, or no signal.",
+        description="{agent_id} may trade and its process may live, but it does nothing useful, no order, bet, escrow, signal or decision: "
+        "a stuck loop, a lost feed, or nothing to do.",
     ),
     alert(
         "PFDependencyDown",
@@ -127,6 +130,7 @@ ALERTS = (
         "info",
         event("slow_span"),
         family="latency",
+        keep_firing_s=10 * MINUTE,
         escalation=Escalation(
             severity="warning", when=SLOW_SPANS.where().increase(10 * MINUTE).sum() > limits.SLOW_SPANS
         ),

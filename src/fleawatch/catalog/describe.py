@@ -26,6 +26,8 @@ def _condition(node: q.Condition) -> str:  # noqa: PLR0911 - one case per node
             return " and ".join(_nested(part) for part in parts)
         case q.Or(parts):
             return " or ".join(_nested(part) for part in parts)
+        case q.Unless(of, barred):
+            return f"{_nested(of)} unless {_nested(barred)}"
         case q.Absent(of, seen):
             return f"{_value(of)} is gone after it was seen within {duration(seen)}"
         case q.Event(kind, where):
@@ -39,7 +41,7 @@ def _condition(node: q.Condition) -> str:  # noqa: PLR0911 - one case per node
 
 
 def _nested(node: q.Condition) -> str:
-    return f"({_condition(node)})" if isinstance(node, (q.And, q.Or)) else _condition(node)
+    return f"({_condition(node)})" if isinstance(node, (q.And, q.Or, q.Unless)) else _condition(node)
 
 
 def _value(node: q.Value) -> str:

@@ -55,8 +55,8 @@ LIMITS_DIFFERING = gauge(
 
 METRICS = (HALTED, STATE, READY, HALT_STEP_DURATION, LEASE_EXPIRY, LIMITS_DIFFERING)
 
-MAY_TRADE = STATE.where(state="halted").max("agent_id").equals(0)
-"""The agent is allowed to send orders."""
+STOPPED = STATE.where(state="halted").max("agent_id").equals(1) | HALTED.where().max("agent_id").equals(1)
+"""The agent's gate is shut, or it is halted. Of an agent without a gate nothing says so: it may trade, for nothing stops it."""
 
 ALERTS = (
     alert(
@@ -71,7 +71,7 @@ ALERTS = (
     alert(
         "PFGateLeaseLost",
         "warning",
-        (Age(LEASE_EXPIRY.where()) > 0) & MAY_TRADE,
+        (Age(LEASE_EXPIRY.where()) > 0).unless(STOPPED),
         family="gate",
         summary="{agent_id} has not renewed its lease for {value:duration}",
         description="No renewal arrived within the lease's time. The agent's own gate is already reducing; what is lost is our view "

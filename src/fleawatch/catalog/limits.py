@@ -138,7 +138,12 @@ ESCROW_EXPIRY_CLEAR = _below("escrow_expiry_clear", 2100, "seconds", "Clears esc
 ESCROW_FAILURES = _above("escrow_failures", 5, "1", "Failed escrow creations within ten minutes.")
 ESCROW_FAILURES_CLEAR = _above("escrow_failures_clear", 2, "1", "Clears escrow_failures.")
 
-HEARTBEAT_AGE = _above("heartbeat_age", 300, "seconds", "Time since the agent last acted while it may trade.")
+SILENCE = _above(
+    "silence", 90, "seconds", "Time without a sign of life until an agent that sends heartbeats counts as down."
+)
+HEARTBEAT_AGE = _above(
+    "heartbeat_age", 300, "seconds", "Time since the agent last did something useful while it may trade."
+)
 HEARTBEAT_AGE_CLEAR = _above("heartbeat_age_clear", 120, "seconds", "Clears heartbeat_age.")
 MEMORY = _above("memory", 0.90, "ratio", "Memory in use as a share of what the agent may use.")
 MEMORY_CLEAR = _above("memory_clear", 0.85, "ratio", "Clears memory.")

@@ -17,7 +17,7 @@ from fleawatch.catalog.declare import (
     gauge,
     histogram,
 )
-from fleawatch.catalog.gate import MAY_TRADE
+from fleawatch.catalog.gate import STOPPED
 from fleawatch.catalog.labels import (
     AGENT_ID,
     CYCLE_RESULT,
@@ -229,13 +229,13 @@ ALERTS = (
     alert(
         "PFMarketDataStale",
         "critical",
-        (MARKET_DATA_AGE.where() > limits.MARKET_DATA_AGE) & MAY_TRADE,
+        (MARKET_DATA_AGE.where() > limits.MARKET_DATA_AGE).unless(STOPPED),
         family="liveness",
         hold_s=MINUTE,
         clear=clears_at(good_s=2 * MINUTE),
         action="reduce",
         summary="{agent_id} trades on prices that are {value:duration} old",
-        description="The price feed of {agent_id} has stopped while its gate is open. It may only reduce positions until the feed has "
+        description="The price feed of {agent_id} has stopped while nothing keeps it from trading. It may only reduce positions until the feed has "
         "been fresh for two minutes.",
     ),
     alert(

@@ -5,7 +5,7 @@ exported, and turned into PromQL, Datadog queries, SQL or a decision inside the 
 
     values       Select  Rate Increase Delta  Quantile WithinShare  Aggregate Count OverTime  Ratio Arithmetic Absolute
                  Age Until  Fill  LowerBound UpperBound  Number Threshold
-    conditions   Compare And Or Absent Event Firing Always
+    conditions   Compare And Or Unless Absent Event Firing Always
 
 Reading rules, the same for every dialect: a value is a set of labelled numbers; a missing series is missing, never 0,
 unless a node says that it fills; a comparison with a limit that is not set is never true; a comparison with nothing on
@@ -112,6 +112,10 @@ class Condition:
     def __or__(self, other: Condition) -> Or:
         left = self.parts if isinstance(self, Or) else (self,)
         return Or((*left, other))
+
+    def unless(self, barred: Condition) -> Unless:
+        """This, except where `barred` is known to hold."""
+        return Unless(self, barred)
 
 
 Operand: TypeAlias = "Value | Named | float"
@@ -331,6 +335,17 @@ class Or(Condition):
     """Holds where any part holds."""
 
     parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unless(Condition):
+    """Holds where `of` holds, except where `barred` holds, joined on the labels they share.
+
+    What is missing or unknown bars nothing: silence about a gate does not shut it.
+    """
+
+    of: Condition
+    barred: Condition
 
 
 @dataclass(frozen=True, slots=True)

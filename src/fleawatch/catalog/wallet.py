@@ -170,6 +170,18 @@ ALERTS = (
         "for: a missed or doubled fact, or somebody else using its key.",
     ),
     alert(
+        "PFFleetUnexplainedMoney",
+        "critical",
+        # Money that one agent's books cannot explain is missing in the fleet's too, and told of there.
+        (abs(FLEET_RESIDUAL.where()) > limits.RESIDUAL).unless(abs(RESIDUAL.where()).max() > limits.RESIDUAL),
+        family="money",
+        scope="fleet",
+        hold_s=2 * MINUTE,
+        summary="{value:money} between agents of the fleet cannot be explained",
+        description="The two sides of a payment or escrow inside the fleet do not agree: what one agent sent, no other got, or got twice. "
+        "Each agent's own books add up.",
+    ),
+    alert(
         "PFOutflowHigh",
         "critical",
         (OUTFLOW_1H.over(EQUITY.where() + OUTFLOW_1H.filled(EQUITY.where())) > limits.OUTFLOW_SHARE)

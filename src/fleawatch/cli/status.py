@@ -36,8 +36,11 @@ def status(ctx: click.Context, url: str, *, as_json: bool) -> None:
         print_json({"health": health, "fleet": fetch(f"{base}/api/v1/fleet"), "agents": agents})
     else:
         click.echo(f"{base}: {health['status']}")
-        rows = [_row(agent) for agent in agents["agents"]]
-        click.echo(table(("agent", "strategy", "equity", "P&L 24h", "drawdown", "state"), rows))
+        for line in layer_lines(health["fleet"]["layers"]):
+            click.echo(line)
+        well = {one["agent_id"]: one["status"] for one in health["fleet"]["agents"]}
+        rows = [_row(agent, well.get(agent["agent_id"], "unknown")) for agent in agents["agents"]]
+        click.echo(table(("agent", "strategy", "equity", "P&L 24h", "drawdown", "state", "health"), rows))
     ctx.exit(0 if health["status"] == "ok" else 1)
 
 
@@ -60,7 +63,21 @@ def fetch(url: str) -> Any:
         raise FleawatchError(f"{url} did not answer: {error}. Remedy: start `fleawatch run`, or give --url") from None
 
 
-def _row(agent: dict[str, Any]) -> list[str]:
+def layer_lines(layers: dict[str, Any]) -> list[str]:
+    """One line for each layer of health: its state, and every reason with how long it holds."""
+    return [
+        f"  {name:<12} {one['status']:<9}{'; '.join(_reason(reason) for reason in one['reasons'])}".rstrip()
+        for name, one in layers.items()
+    ]
+
+
+def _reason(one: dict[str, Any]) -> str:
+    about = f" ({one['detail']})" if one["detail"] else ""
+    age = one["age"]["value"]
+    return f"{one['name']}{about}" + (f" for {age:,.0f} s" if age is not None else "")
+
+
+def _row(agent: dict[str, Any], health: str) -> list[str]:
     return [
         agent["agent_id"],
         agent["strategy"],
@@ -68,6 +85,7 @@ def _row(agent: dict[str, Any]) -> list[str]:
         _cell(agent["pnl_24h"], "{:+,.2f}"),
         _cell(agent["drawdown"], "{:.1%}"),
         agent["freshness"],
+        health,
     ]
 
 

@@ -217,11 +217,19 @@ class HaltProbed(Event, frozen=True, kw_only=True):
 
 
 class ConfigChanged(Event, frozen=True, kw_only=True):
-    """The configuration in force changed; values of secrets are never part of it."""
+    """The configuration in force changed; values of settings and secrets are never part of it.
+
+    Attributes:
+        digest: of the whole.
+        changed: names of the settings that differ from the configuration before (`limits.drawdown_halt`,
+            `agents.a-1.strategy`); empty for the first one, and where nothing is known of the one before.
+        settings: a digest of each setting that is not at its default, by name, so that the next change can be named.
+    """
 
     actor: str
     digest: str
     changed: tuple[str, ...] = ()
+    settings: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Delivered(Event, frozen=True, kw_only=True):

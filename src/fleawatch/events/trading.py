@@ -60,6 +60,8 @@ class OrderFilled(Event, frozen=True, kw_only=True):
         fee_usd: positive = paid by the agent.
         realized_pnl_usd: P&L realised by this fill before fees; 0 for an opening fill.
         expected_price: price at the moment of decision; slippage is None without it.
+        opens: whether it opened a position rather than closed one. None where nobody tells: then one without a realised P&L
+            counts as an opening.
     """
 
     trade_id: str
@@ -72,6 +74,7 @@ class OrderFilled(Event, frozen=True, kw_only=True):
     realized_pnl_usd: Signed
     expected_price: Amount | None = None
     strategy: str | None = None
+    opens: bool | None = None
     trace_id: str | None = None
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from fleawatch.flow.limitbook import LimitBook, book_of
 from fleawatch.flow.shape import shape_of
 from fleawatch.flow.state import AgentState, FleetState
 
@@ -31,9 +32,8 @@ def freeze(state: FleetState) -> dict[str, bytes]:
     """Every part of the state, encoded, by agent id; the fleet's own part and the shape of it all under `FLEET`."""
     bodies = {agent_id: _encode(agent) for agent_id, agent in state.agents.items()}
     # The order in which agents came decides the order of what follows from a Tick, so it must survive a restart.
-    bodies[FLEET] = _encode(
-        (_HELD, list(state.agents), msgspec.structs.replace(state, agents={}, happened=[], repeated=0, refused={}))
-    )
+    kept = msgspec.structs.replace(state, agents={}, happened=[], repeated=0, refused={}, limits=LimitBook())
+    bodies[FLEET] = _encode((_HELD, list(state.agents), kept))
     return bodies
 
 
@@ -50,6 +50,7 @@ def thaw(bodies: Mapping[str, bytes], *, exact: bool = False) -> FleetState:
         held, order, body = _marked.decode(bodies[FLEET])
         _compare(held, exact=exact)
         state = _fleet.decode(body)
+        state.limits = book_of(state.rules)
         state.agents = {name: _agent.decode(bodies[name]) for name in order}
     except (KeyError, msgspec.DecodeError) as error:
         raise ValueError(f"the snapshot was of another shape: {error}") from None

@@ -16,6 +16,7 @@ from fleawatch.events import RulesDeclared
 from fleawatch.flow.books import Book, Casino, Escrow, EscrowStatus, Holding, Market, Position, Trading
 from fleawatch.flow.held import Baseline, Control, Halt, Ramp, Standing
 from fleawatch.flow.history import History
+from fleawatch.flow.limitbook import LimitBook
 from fleawatch.flow.routing.state import Routing
 from fleawatch.flow.tally import Tallies
 from fleawatch.flow.tracks import Tracks
@@ -105,6 +106,7 @@ class Orders(msgspec.Struct):
         repeats: how often the same.
         signals: newest signal by market that no order has answered: when, `buy` or `sell`, strategy.
         against: of the newest orders that answered a signal, oldest first, whether they went the other way.
+        looked_at: how many of them make a share; None before the first, and while that is switched off.
         told: withdrawals that people were told of, because they went to somebody who is not on the list.
     """
 
@@ -113,13 +115,26 @@ class Orders(msgspec.Struct):
     repeats: Repeats = msgspec.field(default_factory=Repeats)
     signals: dict[str, tuple[float, str, str]] = msgspec.field(default_factory=dict)
     against: list[bool] = msgspec.field(default_factory=list)
+    looked_at: int | None = None
     told: dict[str, None] = msgspec.field(default_factory=dict)
 
 
 class Health(msgspec.Struct):
-    """What an agent's own health page said, and when it last did something."""
+    """What an agent's own health page said, what the agent itself lets hear, and when it last did something useful.
+
+    Attributes:
+        up: whether its health page was answered when it was last asked; None before.
+        page_failed_at: since when it is not; None while it is.
+        heard_at, first_heard_at: newest and first sign of life that the agent gave by itself.
+        alive_until: how long the newest such sign holds; None of an agent that has never promised to give any.
+        last_action_at: when it last told of something useful.
+    """
 
     up: bool | None = None
+    page_failed_at: float | None = None
+    heard_at: float | None = None
+    first_heard_at: float | None = None
+    alive_until: float | None = None
     checks: dict[str, bool] = msgspec.field(default_factory=dict)
     last_action_at: float | None = None
     memory_ratio: float | None = None
@@ -303,6 +318,7 @@ class FleetState(msgspec.Struct):
         flows: external flows since the last Tick; `external_flows` those before it.
         known_pnl: trading and casino P&L of all agents since they were first known.
         rules: the rules in force as they were declared; None while the fleet is only watched.
+        limits: the limits they change; not part of a snapshot, but made from the rules anew.
         tracks: what rules about the fleet remember; those of an agent's rules are with the agent.
         alerts: alerts that are pending or firing, by agent id (empty for the fleet), alert and label values.
         standing: halts of strategies and of the fleet.
@@ -334,6 +350,7 @@ class FleetState(msgspec.Struct):
     external_flows: float = 0.0
     known_pnl: float = 0.0
     rules: RulesDeclared | None = None
+    limits: LimitBook = msgspec.field(default_factory=LimitBook)
     tracks: Tracks = msgspec.field(default_factory=Tracks)
     alerts: dict[str, dict[str, dict[str, AlertInstance]]] = msgspec.field(default_factory=dict)
     routing: Routing = msgspec.field(default_factory=Routing)

@@ -36,13 +36,15 @@ class Stakes(msgspec.Struct):
     shares: Peak = msgspec.field(default_factory=lambda: Peak(LATELY))
     unmeasured_at: float = 0.0
 
-    def place(self, at: float, stake: float, equity: float | None, factor: float) -> None:
+    def place(self, at: float, stake: float, equity: float | None, factor: float | None) -> None:
         """A stake of `stake` USD was placed from `equity`, None when that is unknown.
 
         It is a raise when the stake before it was lost and this one is at least `factor` times as large: who doubles
-        after each loss raises by exactly two.
+        after each loss raises by exactly two. Without a factor nothing is a raise.
         """
-        raised = self.lost is True and self.last > 0.0 and stake >= factor * self.last * (1.0 - _SAME)
+        raised = (
+            factor is not None and self.lost is True and self.last > 0.0 and stake >= factor * self.last * (1.0 - _SAME)
+        )
         self.raised = self.raised + 1 if raised else 0
         if self.raised:
             self.escalations.add(at, float(self.raised))

@@ -16,6 +16,7 @@ from fleawatch.service.config import Agent, Config
 from fleawatch.service.config_actuate import halting_of
 from fleawatch.service.config_rules import declared
 from fleawatch.service.routing import routing_of
+from fleawatch.service.settings import changed, digests
 
 SOURCE: Final = "config"
 
@@ -69,12 +70,16 @@ def _terms(rules: RulesDeclared) -> tuple[object, ...]:
 def config_facts(config: Config, store: Store, now: float) -> list[Event]:
     """The fact that another configuration is in force than the one the store knows of; empty when it is the same.
 
-    The digest is SHA-256 over the whole configuration, in which secrets are only named.
+    The digest is SHA-256 over the whole configuration, in which secrets are only named. What changed is told by name, from the
+    digests that the fact before kept of each setting.
     """
     digest = hashlib.sha256(config.model_dump_json().encode()).hexdigest()
-    before = store.facts(kinds=["config_changed"], newest_first=True, limit=1)
-    if before and isinstance(before[0].event, ConfigChanged) and before[0].event.digest == digest:
+    newest = store.facts(kinds=["config_changed"], newest_first=True, limit=1)
+    before = newest[0].event if newest else None
+    known = before.settings if isinstance(before, ConfigChanged) else {}
+    if isinstance(before, ConfigChanged) and before.digest == digest:
         return []
+    settings = digests(config)
     return [
         ConfigChanged(
             fact_id=fact_id("config", "config_changed", f"{digest[:16]}:{now:.3f}"),
@@ -84,6 +89,8 @@ def config_facts(config: Config, store: Store, now: float) -> list[Event]:
             source=SOURCE,
             actor=SOURCE,
             digest=digest,
+            changed=changed(known, settings) if known else (),
+            settings=settings,
         )
     ]
 

@@ -21,6 +21,8 @@ from fleawatch.sources.routes import AGENT_HEALTH, AGENT_METRICS
 
 FULL_PERCENT: Final = 90.0
 """Memory or processor use from which an agent's page calls itself unwell; it states only memory's verdict itself."""
+_NO_FIGURES: Final = 404
+"""An agent that has a health page and no figures beside it."""
 _ALIAS: Final = {"strategy_heartbeat": "heartbeat", "cache": "database", "db": "database"}
 
 
@@ -62,8 +64,9 @@ class ProbeSource(Adapter):
         """The agent's figures, each None when it does not tell or tells nonsense."""
         try:
             figures, surprises = await self._client.get(AGENT_METRICS, _Figures)
-        except SourceError:
-            draft.surprise(AGENT_METRICS, ("body",))
+        except SourceError as error:
+            if error.status_code != _NO_FIGURES:
+                draft.surprise(AGENT_METRICS, ("body",))
             return _Figures()
         draft.surprise(AGENT_METRICS, surprises)
         if figures.balance is not None and not figures.balance >= 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fleawatch.flow.history import History
+from fleawatch.flow.liveness import alive
 from fleawatch.flow.state import AgentState, Control
 from fleawatch.web import earnings, holdings
 from fleawatch.web.number import Number, Standing
@@ -132,7 +133,8 @@ def _sources(standings: Standings) -> list[Document]:
 def _health(standings: Standings) -> Document:
     health, probe = standings.agent.health, standings.of(frozenset({"probe"}))
     return {
-        "up": health.up,
+        "up": alive(standings.agent, standings.at),
+        "heard_at": health.heard_at,
         "checks": health.checks,
         "last_action_at": health.last_action_at,
         "last_fact_at": standings.agent.last_fact_at or None,

@@ -22,6 +22,7 @@ from fleawatch.web.agentview import agent_document
 from fleawatch.web.alertview import alerts_document, verdicts_document
 from fleawatch.web.answer import json_answer
 from fleawatch.web.fleetview import fleet_document, fleet_view
+from fleawatch.web.layers import agent_layers
 from fleawatch.web.problems import no_such_agent, unavailable
 from fleawatch.web.query import Query
 from fleawatch.web.row import SORTS, ordered, rows
@@ -78,7 +79,9 @@ class Api:
         """Everything about one agent."""
         Query(request, ()).done()
         agent = agent_of(self._watched, request.path_params["agent_id"])
-        document = agent_document(agent, self._watched.clock.now(), self._watched.config.collect.max_age_s)
+        at = self._watched.clock.now()
+        document = agent_document(agent, at, self._watched.config.collect.max_age_s)
+        document["health"] |= agent_layers(self._watched.monitor.state, agent.agent_id, at)
         document["latest_facts"] = [record(fact) for fact in await latest_facts(self._watched, agent.agent_id)]
         return json_answer(request, document)
 

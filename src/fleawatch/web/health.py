@@ -1,7 +1,8 @@
 """Whether the service itself is well: for supervisors, load balancers and people.
 
 `/-/healthy` asks whether the process should live on, `/-/ready` whether it can be relied on, `/health` tells everything.
-An outage of the platform makes the service degraded, not unready: it is what it is there to show.
+An outage of the platform makes the service degraded, not unready: it is what it is there to show. How the fleet is, layer by
+layer, is told beside it and decides nothing about the service.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from starlette.routing import Route
 from fleawatch.errors import Problem
 from fleawatch.flow.conservation import fleet_residual
 from fleawatch.web.answer import TEXT, answer, json_answer, problem_document, wants_json
+from fleawatch.web.layers import fleet_layers
 from fleawatch.web.number import Number
 from fleawatch.web.query import Query
 from fleawatch.web.trust import source_lines
@@ -64,14 +66,20 @@ class Health:
         return _verdict(request, self._watched.readiness(), "ready")
 
     async def health(self, request: Request) -> Response:
-        """Every check. 200 unless `strict=1` is asked and something is not well."""
+        """Every check of the service, and the fleet's health. 200 unless `strict=1` is asked and the service is not well."""
         query = Query(request, ("strict",))
         strict = query.flag("strict")
         query.done()
         at = self._watched.clock.now()
         checks = (*self._own(at), *self._sources(at), *self._money(at))
         status = _overall(checks)
-        document = {"status": status, "at": at, "started_at": self._watched.started_at, "checks": checks}
+        document = {
+            "status": status,
+            "at": at,
+            "started_at": self._watched.started_at,
+            "checks": checks,
+            "fleet": fleet_layers(self._watched.monitor.state, at),
+        }
         return json_answer(request, document, status=503 if strict and status != "ok" else 200)
 
     def _own(self, at: float) -> Iterable[Check]:

@@ -16,6 +16,7 @@ from fleawatch.web.alertview import alert_lines
 from fleawatch.web.api import agent_of, latest_facts
 from fleawatch.web.charts import Curve, chart
 from fleawatch.web.fleetview import FleetView, fleet_view
+from fleawatch.web.layers import agent_layers, fleet_layers
 from fleawatch.web.lookback import halts_of
 from fleawatch.web.number import Standing
 from fleawatch.web.query import Query
@@ -82,6 +83,7 @@ class Pages:
             more_doubts=len(view.doubts) - DOUBTS,
             alerts=alert_lines(self._watched.monitor.state)[:ALERTS],
             **await halts_of(self._watched),
+            layers=fleet_layers(self._watched.monitor.state, view.at),
         )
 
     async def wall(self, request: Request) -> Response:
@@ -93,11 +95,12 @@ class Pages:
         """Everything about one agent."""
         Query(request, ()).done()
         agent = agent_of(self._watched, request.path_params["agent_id"])
-        facts = await latest_facts(self._watched, agent.agent_id)
         at = self._watched.clock.now()
         document = agent_document(agent, at, self._watched.config.collect.max_age_s)
         standing = Standings(agent, at, self._watched.config.collect.max_age_s).money
         state = self._watched.monitor.state
+        layers = agent_layers(state, agent.agent_id, at)
+        facts = await latest_facts(self._watched, agent.agent_id)
         return self._page(
             request,
             "agent.html",
@@ -112,6 +115,7 @@ class Pages:
             alerts=alert_lines(state, agent.agent_id),
             moments=agent_moments(await read_record(self._watched, agent.agent_id), agent)[: -MOMENTS - 1 : -1],
             **await halts_of(self._watched, agent.agent_id),
+            layers=layers,
             facts=[fact_line(fact) for fact in facts],
         )
 

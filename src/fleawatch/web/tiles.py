@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from fleawatch.flow.liveness import alive
 from fleawatch.flow.state import AgentState, FleetState
 from fleawatch.risk.summary import ENOUGH_TRADES
 from fleawatch.units import HOUR
@@ -78,7 +79,7 @@ def _active(standings: Iterable[Standings], at: float) -> Tile:
     for one in standings:
         agent, money = one.agent, one.money
         acted_at = max(agent.last_fact_at, agent.health.last_action_at or 0.0)
-        active = at - acted_at <= ACTIVE_WITHIN_S and agent.health.up is not False
+        active = at - acted_at <= ACTIVE_WITHIN_S and alive(agent, at) is not False
         if not active and money.freshness != "fresh":
             number = Number(None, money.as_of, money.source, "unknown", money.reason)
         else:

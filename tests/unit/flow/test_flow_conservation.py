@@ -2,9 +2,12 @@
 
 import pytest
 
+from fleawatch.catalog.fleet import CATALOG
 from fleawatch.events import AgentRetired, EscrowCreated, EscrowDisputed, EscrowReleased, LedgerEntry, ledger_id
 from fleawatch.flow.conservation import fleet_residual
 from fleawatch.flow.fold.transit import PAIRED_KEPT
+from fleawatch.flow.lifecycle import firing
+from fleawatch.flow.policy import Policy
 from fleawatch.flow.samples import READERS
 from fleawatch.testing.belt import Belt
 
@@ -251,3 +254,40 @@ def test_payments_with_strangers_are_flows_and_their_memory_is_bounded(fleet):
     assert (fleet.total, len(fleet.fleet.paired)) == (0.0, PAIRED_KEPT)
     fleet.say(AgentRetired, "creator")
     assert fleet.fleet.paired == {}
+
+
+def judged(fleet):
+    """The fleet with the two alerts about unexplained money in force."""
+    names = ("PFUnexplainedMoney", "PFFleetUnexplainedMoney")
+    fleet.policy = Policy(alerts=tuple(CATALOG.alerts[name] for name in names))
+    return fleet
+
+
+def fires(fleet, seconds=150):
+    """What fires after a while in which everybody is read."""
+    for _ in range(seconds // 15):
+        fleet.wait(15)
+        fleet.poll("creator", "worker")
+    return [(agent_id, one.alert, one.value) for agent_id, one in firing(fleet.fleet)]
+
+
+def test_money_that_two_agents_do_not_agree_on_is_the_fleets_alert(fleet):
+    """Neither agent's books are wrong, so neither has one."""
+    locked(judged(fleet))
+    assert fires(fleet) == []
+    fleet.release()
+    fleet.poll("creator", "worker")
+    assert fires(fleet, 45) == []
+    assert fires(fleet) == [("", "PFFleetUnexplainedMoney", 9.9)]
+    fleet.row("worker", "escrow_release", "9.9", "esc_1")
+    fleet.poll("creator", "worker")
+    assert fires(fleet) == []
+
+
+def test_money_that_one_agents_books_lack_is_told_once(fleet):
+    """The fleet lacks it too, and says nothing of its own."""
+    judged(fleet)
+    fleet.balances["creator"] -= 10
+    fleet.poll("creator", "worker")
+    assert [(agent_id, alert) for agent_id, alert, _ in fires(fleet)] == [("creator", "PFUnexplainedMoney")]
+    assert fleet.total == -10.0

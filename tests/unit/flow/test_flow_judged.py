@@ -317,6 +317,15 @@ class TestOrders:
         order(trader, side="sell", opens=True)
         assert trader["a-1"].orders.against == [False]
 
+    @pytest.mark.parametrize(
+        ("opens", "realized", "answered"), [(None, 0, 1), (None, 5, 0), (True, 0, 1), (False, 0, 0)]
+    )
+    def test_a_fill_that_closes_answers_no_signal(self, trader, opens, realized, answered):
+        """Also when it came out even: what is told of the position counts before the result."""
+        signal(trader, "buy")
+        fill(trader, side="sell", opens=opens, realized_pnl_usd=realized)
+        assert len(trader["a-1"].orders.against) == answered
+
     def test_an_order_that_shrinks_a_position_goes_against_nothing(self, trader):
         """Where the reporter cannot tell, the open positions do."""
         trader.say(

@@ -42,6 +42,16 @@ def fill(belt, realized=0, **fields):
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(("opens", "orders"), [(None, 1), (True, 1), (False, 0)])
+def test_a_close_that_came_out_even_is_no_order_that_flattening_forbids(opens, orders):
+    """Its realised P&L is 0 as that of an opening; what the position tells decides."""
+    belt = trader()
+    belt.halt("a-1", mode="flatten")
+    belt.wait(10)
+    fill(belt, opens=opens)
+    assert belt["a-1"].control.halt.orders == orders
+
+
 def opened(belt, name="p1"):
     belt.say(
         PositionOpened, "a-1", source="trading", position_id=name, market="BTC-USD", side="buy", notional_usd=10, quantity=1,

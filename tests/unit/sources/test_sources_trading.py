@@ -267,3 +267,104 @@ def test_a_missing_optional_field_is_told_and_does_not_cost_the_reading(with_ben
         assert (await bench.fail("trading")).reason == "schema"
 
     with_bench(scenario)
+
+
+def even_rows(bench, *, opened, closed, side="long"):
+    """The platform's answers after a position was opened and closed without a result; it shows 0 in every such row."""
+    buys = "buy" if side == "long" else "sell"
+    sells = "sell" if side == "long" else "buy"
+    row = {"coin": "SOL", "sizeUsd": 200.0, "price": 150.0, "fee": 0.11, "realizedPnl": 0}
+    bench.double.answers[TABLE]["positions"].insert(
+        0,
+        {
+            "id": f"pos_{side}", "coin": "SOL", "side": side, "sizeUsd": 200.0, "entryPrice": 150.0, "leverage": 2,
+            "marginUsed": 100.0, "liquidationPrice": 80.0, "unrealizedPnl": 0, "status": "closed", "openedAt": opened,
+            "closedAt": closed,
+        },
+    )  # fmt: skip
+    rows = [
+        {**row, "id": f"{side}_out", "orderId": "o2", "side": sells, "createdAt": closed},
+        {**row, "id": f"{side}_in", "orderId": "o1", "side": buys, "createdAt": opened},
+    ]
+    trades = bench.double.answers[HISTORY]["trades"]
+    bench.double.answers[HISTORY]["trades"] = sorted([*rows, *trades], key=lambda one: -one["createdAt"])
+
+
+@pytest.mark.parametrize("seconds", [0, 30])
+def test_a_position_that_came_out_even_has_an_opening_and_a_close(with_bench, seconds):
+    """The platform shows a realised 0 on both rows: which is which follows from the position, within one second too."""
+
+    async def scenario(bench):
+        await bench.read("trading")
+        at = int(bench.clock.now())
+        even_rows(bench, opened=at, closed=at + seconds)
+        bench.clock.advance(seconds)
+        facts = await bench.read("trading")
+        assert [(fact.trade_id, fact.opens) for fact in of(facts, OrderFilled)] == [
+            ("long_in", True),
+            ("long_out", False),
+        ]
+        (closed,) = of(facts, PositionClosed)
+        assert (closed.realized_pnl_usd, closed.fee_usd, closed.exit_price) == (0, D("0.22"), D("150.0"))
+        assert [type(fact) for fact in facts if isinstance(fact, PositionOpened | OrderFilled | PositionClosed)] == [
+            PositionOpened, OrderFilled, OrderFilled, PositionClosed,
+        ]  # fmt: skip
+
+    with_bench(scenario)
+
+
+def test_two_positions_of_one_second_share_no_row(with_bench):
+    """A long that came out even and a short opened as it closed: each row is given away once."""
+
+    async def scenario(bench):
+        await bench.read("trading")
+        at = int(bench.clock.now())
+        even_rows(bench, opened=at - 60, closed=at)
+        even_rows(bench, opened=at, closed=at + 5, side="short")
+        bench.clock.advance(5)
+        facts = await bench.read("trading")
+        fills = [fact.opens for fact in of(facts, OrderFilled)]
+        assert sorted(fills) == [False, False, True, True]
+        assert [fact.fee_usd for fact in of(facts, PositionClosed)] == [D("0.22"), D("0.22")]
+        assert [fact.exit_price for fact in of(facts, PositionClosed)] == [D("150.0"), D("150.0")]
+        assert of(facts, SchemaSurprise) == []
+
+    with_bench(scenario)
+
+
+@pytest.mark.parametrize("shown", [0, None])
+def test_an_opening_row_shows_nothing_realised(with_bench, shown):
+    """As 0 or not at all: the platform shows 0, and either is an opening."""
+
+    async def scenario(bench):
+        for row in bench.double.answers[HISTORY]["trades"]:
+            row["realizedPnl"] = row["realizedPnl"] or shown
+        facts = await bench.read("trading")
+        assert [fact.opens for fact in of(facts, OrderFilled)] == [True, False, True]
+        assert [fact.fee_usd for fact in of(facts, PositionClosed)] == [D("0.330")]
+
+    with_bench(scenario)
+
+
+def test_a_row_that_belongs_to_no_listed_position_says_what_it_can(with_bench):
+    """A result means a close; without one nobody tells."""
+
+    async def scenario(bench):
+        await bench.read("trading")
+        row = {
+            "coin": "DOGE",
+            "side": "buy",
+            "sizeUsd": 50.0,
+            "price": 0.1,
+            "fee": 0.02,
+            "createdAt": int(bench.clock.now()),
+        }
+        rows = [
+            {**row, "id": "x1", "orderId": "x", "realizedPnl": 0},
+            {**row, "id": "x2", "orderId": "x", "realizedPnl": -1.5},
+        ]
+        bench.double.answers[HISTORY]["trades"][:0] = rows
+        facts = await bench.read("trading")
+        assert {fact.trade_id: fact.opens for fact in of(facts, OrderFilled)} == {"x1": None, "x2": False}
+
+    with_bench(scenario)

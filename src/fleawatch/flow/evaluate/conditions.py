@@ -62,6 +62,8 @@ class Conditions:
                 return _all([self.condition(part) for part in parts])
             case q.Or(parts):
                 return _any([self.condition(part) for part in parts])
+            case q.Unless(of, barred):
+                return _unless(self.condition(of), self.condition(barred))
             case q.Event(kind, _):
                 return _happened(kind)
             case q.Firing(alert):
@@ -74,7 +76,7 @@ class Conditions:
             case _:
                 raise TypeError(f"condition was a {type(node).__name__}, which is not judged inside the process")
 
-    def quick(self, node: q.Condition) -> Quick | None:
+    def quick(self, node: q.Condition) -> Quick | None:  # noqa: PLR0911 - one case per node
         """Whether the node holds, without saying more; None where that takes tables or events.
 
         It is only asked where the answer is nearly always no, so it makes nothing that must be thrown away.
@@ -91,6 +93,9 @@ class Conditions:
                 if len(every) < len(found):
                     return None
                 return _each(every) if isinstance(node, q.And) else _either(every)
+            case q.Unless(of, barred):
+                # It only saves work, so that it may say yes where the bar is not a plain number.
+                return _open(self.quick(of), self.quick(barred))
             case q.Absent():
                 return lambda _: False
             case _:
@@ -105,6 +110,12 @@ def _each(parts: list[Quick]) -> Quick:
         return True
 
     return holds
+
+
+def _open(of: Quick | None, barred: Quick | None) -> Quick | None:
+    if of is None or barred is None:
+        return of
+    return lambda context: of(context) and not barred(context)
 
 
 def _either(parts: list[Quick]) -> Quick:
@@ -206,6 +217,21 @@ def _all(parts: list[Asked]) -> Asked:
         return [_joint(one, [_partner(one.key, other) for other in others]) for one in found]
 
     return asked
+
+
+def _unless(of: Asked, barred: Asked) -> Asked:
+    def asked(context: Context) -> list[Finding]:
+        found = of(context)
+        if all(one.holds is False for one in found):
+            return found
+        bars = [one for one in barred(context) if one.holds]
+        return [_barred(one, _partner(one.key, bars)) for one in found]
+
+    return asked
+
+
+def _barred(one: Finding, bar: Finding | None) -> Finding:
+    return one if bar is None or one.holds is False else Finding(one.key, False, one.value, "barred")
 
 
 def _joint(one: Finding, partners: Iterable[Finding | None]) -> Finding:

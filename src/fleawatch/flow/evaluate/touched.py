@@ -44,7 +44,7 @@ TOUCHED: Final[dict[str, frozenset[str]]] = {
     "position_opened": _NAV | _SHOWN,
     "position_closed": _NAV | _TRADES,
     "funding_paid": _NAV | _names(trading.FUNDING),
-    "signal_computed": _names(orders.SIGNALS, orders.AGAINST_SIGNAL),
+    "signal_computed": _names(orders.SIGNALS, orders.AGAINST_SIGNAL, agent.LAST_ACTION),
     "payment_moved": _NAV | _CASH,
     "withdrawal_changed": _NAV | _CASH,
     "deposit_credited": _NAV | _CASH,

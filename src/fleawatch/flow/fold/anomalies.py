@@ -22,7 +22,8 @@ def share_of(equity: float | None, net: float) -> float | None:
 
 def judge_result(fleet: FleetState, agent: AgentState, at: float, net: float, share: float) -> None:
     """One result that cost more of the equity than a single one should is an anomaly by itself."""
-    if -share > limit_of(agent, limits.ANOMALY_TRADE):
+    largest = limit_of(fleet, agent, limits.ANOMALY_TRADE)
+    if largest is not None and -share > largest:
         _tell(fleet, agent, at, "absolute_loss", "loss", {"return": share}, amount=net)
 
 
@@ -45,8 +46,8 @@ def judge_returns(fleet: FleetState, agent: AgentState, at: float) -> None:
     nav = performance.nav.value
     if nav is None or watch.counted == grid.number:
         return
-    value = watch.running(grid, nav)
-    if value is None or value >= limit_of(agent, limits.ANOMALY_RETURN):
+    value, worst = watch.running(grid, nav), limit_of(fleet, agent, limits.ANOMALY_RETURN)
+    if value is None or worst is None or value >= worst:
         return
     score = watch.score_running(grid, value)
     if score is not None and _judge(fleet, agent, at, value, score, closed=False):
@@ -55,7 +56,9 @@ def judge_returns(fleet: FleetState, agent: AgentState, at: float) -> None:
 
 def _judge(fleet: FleetState, agent: AgentState, at: float, value: float, score: float, *, closed: bool) -> bool:
     """Count a return that is far outside and large; whether it was. A gain is one as far on the other side."""
-    farthest, largest = limit_of(agent, limits.ANOMALY_Z), limit_of(agent, limits.ANOMALY_RETURN)
+    farthest, largest = limit_of(fleet, agent, limits.ANOMALY_Z), limit_of(fleet, agent, limits.ANOMALY_RETURN)
+    if farthest is None or largest is None:
+        return False
     direction: Direction
     if score < farthest and value < largest:
         direction = "loss"
@@ -81,10 +84,14 @@ def _judge_shift(fleet: FleetState, agent: AgentState, at: float, kind: Literal[
     if score is None:
         return
     if kind in watch.shifted:
-        if abs(score) < limit_of(agent, clear):
+        level = limit_of(fleet, agent, clear)
+        # Without a level of its own it is over when the limit itself is no longer passed.
+        level = limit_of(fleet, agent, limit) if level is None else level
+        if level is None or abs(score) < level:
             watch.shifted.remove(kind)
         return
-    if abs(score) > limit_of(agent, limit):
+    farthest = limit_of(fleet, agent, limit)
+    if farthest is not None and abs(score) > farthest:
         watch.shifted.append(kind)
         direction: Direction = "none" if kind == "variance" else "loss" if score < 0 else "gain"
         _tell(fleet, agent, at, f"{kind}_shift", direction, {"score": score})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Final
 
+from fleawatch.catalog import limits
 from fleawatch.catalog.declare import COMPUTE, LATENCY
 from fleawatch.catalog.labels import (
     CHECK,
@@ -33,6 +35,7 @@ from fleawatch.events import (
     SpanErrors,
     StrategySwitched,
 )
+from fleawatch.flow.fold.limits import limit_of
 from fleawatch.flow.fold.orders import signal_reported
 from fleawatch.flow.fold.profile import follow
 from fleawatch.flow.state import AgentState, FleetState, Happening
@@ -41,10 +44,22 @@ from fleawatch.flow.words import word
 _FAILED_FROM: Final = 400
 
 
-def health(_: FleetState, agent: AgentState, event: HealthRead, __: float) -> None:
-    """An agent's own health page: its word on checks and activity; its word on money is kept for comparison only."""
+def health(fleet: FleetState, agent: AgentState, event: HealthRead, _: float) -> None:
+    """An agent's own health page: its word on checks and activity; its word on money is kept for comparison only.
+
+    Where nobody is to ask for the page, the agent sends it, and that is a sign of life like any other.
+    """
     known = agent.health
+    if event.up:
+        known.page_failed_at = None
+    elif known.page_failed_at is None:
+        known.page_failed_at = event.seen_at
     known.up = event.up
+    sent = "probe" not in agent.profile.collectors and "probe" not in agent.sources
+    if event.up:
+        _heard(fleet, agent, event.seen_at, promised=sent)
+    elif sent:
+        known.alive_until = -math.inf
     if not event.up:
         known.checks = {}
         return
@@ -55,9 +70,9 @@ def health(_: FleetState, agent: AgentState, event: HealthRead, __: float) -> No
     known.pnl_24h_usd, known.open_positions = event.pnl_24h_usd, event.open_positions
 
 
-def heartbeat(_: FleetState, agent: AgentState, event: Heartbeat, __: float) -> None:
-    """The process lives."""
-    agent.health.up = True
+def heartbeat(fleet: FleetState, agent: AgentState, event: Heartbeat, _: float) -> None:
+    """The process lives, and promises to go on saying so."""
+    _heard(fleet, agent, event.seen_at, promised=True)
     _acted(agent, event.last_action_at, event.seen_at)
 
 
@@ -74,8 +89,10 @@ def api_call(_: FleetState, agent: AgentState, event: ApiCall, __: float) -> Non
     agent.tallies.observe("pf_api_request_duration_seconds", (endpoint, method, status), LATENCY, event.duration_s)
 
 
-def signal(_: FleetState, agent: AgentState, event: SignalComputed, __: float) -> None:
+def signal(fleet: FleetState, agent: AgentState, event: SignalComputed, _: float) -> None:
     """A strategy computed a signal."""
+    _heard(fleet, agent, event.seen_at)
+    _acted(agent, event.at, event.seen_at)
     strategy = word(agent, STRATEGY, event.strategy)
     agent.tallies.add(
         "pf_signals_total",
@@ -90,8 +107,9 @@ def signal(_: FleetState, agent: AgentState, event: SignalComputed, __: float) -
     signal_reported(agent, event)
 
 
-def cycle(_: FleetState, agent: AgentState, event: DecisionCycle, __: float) -> None:
+def cycle(fleet: FleetState, agent: AgentState, event: DecisionCycle, _: float) -> None:
     """A decision cycle ended."""
+    _heard(fleet, agent, event.seen_at)
     labels = (word(agent, CYCLE_RESULT, event.result),)
     agent.tallies.observe("pf_decision_cycle_duration_seconds", labels, LATENCY, event.duration_s)
     _acted(agent, event.at, event.seen_at)
@@ -151,6 +169,20 @@ def span_errors(_: FleetState, agent: AgentState, event: SpanErrors, __: float) 
 def clock(_: FleetState, agent: AgentState, event: ClockRead, __: float) -> None:
     """The agent's clock against ours."""
     agent.health.clock_offset_s = event.offset_s
+
+
+def _heard(fleet: FleetState, agent: AgentState, seen_at: float, *, promised: bool = False) -> None:
+    """The agent gave a sign of life by itself. Once it has promised more of them, each holds for `silence` seconds.
+
+    When it arrived is what counts: an agent whose clock is wrong lives all the same.
+    """
+    known = agent.health
+    known.heard_at = max(known.heard_at or 0.0, seen_at)
+    if known.first_heard_at is None:
+        known.first_heard_at = seen_at
+    if promised or known.alive_until is not None:
+        silence = limit_of(fleet, agent, limits.SILENCE)
+        known.alive_until = math.inf if silence is None else known.heard_at + silence
 
 
 def _acted(agent: AgentState, at: float | None, seen_at: float) -> None:

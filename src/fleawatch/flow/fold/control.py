@@ -24,6 +24,7 @@ from fleawatch.events import (
     RulesDeclared,
 )
 from fleawatch.flow.halting import obey
+from fleawatch.flow.limitbook import book_of
 from fleawatch.flow.state import AgentState, FleetState, Happening
 from fleawatch.flow.words import word
 
@@ -101,8 +102,8 @@ def delivered(fleet: FleetState, event: Delivered) -> None:
 
 
 def rules(fleet: FleetState, event: RulesDeclared) -> None:
-    """Other rules are in force."""
-    fleet.rules = event
+    """Other rules are in force, and with them the limits that the fold itself counts by."""
+    fleet.rules, fleet.limits = event, book_of(event)
 
 
 _STEPS: Final = {HaltDelivered: "delivered", HaltAcknowledged: "acknowledged", HaltConfirmed: "confirmed"}

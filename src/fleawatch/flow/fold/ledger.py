@@ -58,7 +58,7 @@ def entry(fleet: FleetState, agent: AgentState, row: LedgerEntry, at: float) -> 
     if casino.open_parlay and row.entry not in {"parlay_payout", "parlay_refund"}:
         _lose_parlay(fleet, agent)
     _ROWS.get(row.entry, _plain)(fleet, agent, row, amount, at)
-    if row.at > agent.last_fact_at:
+    if row.at > agent.last_fact_at and row.entry not in _GIVEN:
         agent.last_fact_at = min(row.at, row.seen_at)
     agent.parts["casino"] = after + casino.in_flight
     settle(fleet, agent, at, read="casino")
@@ -110,8 +110,8 @@ def _lose_parlay(fleet: FleetState, agent: AgentState) -> None:
         settle_stake(fleet, agent, stake, 0.0, casino.open_parlay_at, parlay=True)
 
 
-def _stake(_: FleetState, agent: AgentState, row: LedgerEntry, amount: float, at: float) -> None:
-    place_stake(agent, min(row.at, row.seen_at), -amount)
+def _stake(fleet: FleetState, agent: AgentState, row: LedgerEntry, amount: float, at: float) -> None:
+    place_stake(fleet, agent, min(row.at, row.seen_at), -amount)
     agent.casino.staked_bets += 1
     agent.casino.open_stake, agent.casino.open_stake_at = -amount, at
 
@@ -124,8 +124,8 @@ def _payout(fleet: FleetState, agent: AgentState, _: LedgerEntry, amount: float,
         _unmatched(fleet, agent, amount)
 
 
-def _parlay_stake(_: FleetState, agent: AgentState, row: LedgerEntry, amount: float, at: float) -> None:
-    place_stake(agent, min(row.at, row.seen_at), -amount)
+def _parlay_stake(fleet: FleetState, agent: AgentState, row: LedgerEntry, amount: float, at: float) -> None:
+    place_stake(fleet, agent, min(row.at, row.seen_at), -amount)
     agent.casino.open_parlay, agent.casino.open_parlay_at = -amount, at
 
 
@@ -201,5 +201,8 @@ _ROWS: Final[dict[str, Callable[[FleetState, AgentState, LedgerEntry, float, flo
     "escrow_lock_undone": locked_undone,
     **dict.fromkeys((*INFLOW, *OUTFLOW), flow),
 }
+
+_GIVEN: Final = frozenset({*INFLOW, "referral", "escrow_referral"})
+"""Rows that others cause: they are nothing that the agent did."""
 
 HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {LedgerEntry: entry, LedgerRead: read}

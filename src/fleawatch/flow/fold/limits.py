@@ -1,7 +1,8 @@
 """The limits by which the fold itself counts: what is an anomaly, a raised stake, a large result.
 
-The operator declares them for an agent as a fact (`LimitsDeclared`), so that a replay counts as the service did; what is
-not declared is as the catalog has it. An agent has no part in them: they are none of those it is held to.
+The rules in force tell them (`RulesDeclared`), by the same precedence as for alerts: the agent's own, those declared for it by
+themselves (`LimitsDeclared`), its strategy's, the fleet's, the catalog's. All are facts, so that a replay counts as the
+service did. An agent has no part in them: they are none of those it is held to.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Final
 
 from fleawatch.catalog import limits
 from fleawatch.catalog.spec import Limit
-from fleawatch.flow.state import AgentState
+from fleawatch.flow.state import AgentState, FleetState
 
 COUNTED_BY: Final = frozenset(
     limit.name
@@ -25,6 +26,7 @@ COUNTED_BY: Final = frozenset(
         limits.LARGE_RESULT,
         limits.STAKE_FACTOR,
         limits.AGAINST_SIGNAL_ORDERS,
+        limits.SILENCE,
     )
 )
 """Names of those limits."""
@@ -32,12 +34,9 @@ COUNTED_BY: Final = frozenset(
 _DEFAULTS: Final = {limit.name: limit.default for limit in limits.LIMITS if limit.default is not None}
 
 
-def limit_of(agent: AgentState, limit: Limit) -> float:
-    """A limit as it is declared for the agent, else as the catalog has it."""
-    declared = agent.control.declared
-    if declared is not None and limit.name in declared:
-        return declared[limit.name]
-    return _DEFAULTS[limit.name]
+def limit_of(fleet: FleetState, agent: AgentState, limit: Limit) -> float | None:
+    """A limit as it is in force for the agent. None: it is switched off, and nothing counts by it."""
+    return fleet.limits.limit(limit.name, agent.agent_id, agent.profile.strategy, agent.control.declared)
 
 
 def differing(agent: AgentState) -> int | None:

@@ -7,7 +7,7 @@ from typing import Final, Literal
 from fleawatch.catalog import limits
 from fleawatch.events import OrderFilled, OrderPlaced, SignalComputed
 from fleawatch.flow.fold.limits import limit_of
-from fleawatch.flow.state import AgentState
+from fleawatch.flow.state import AgentState, FleetState
 from fleawatch.units import MINUTE
 
 ANSWERED_WITHIN: Final = 5 * MINUTE
@@ -21,7 +21,7 @@ def bet_seen(agent: AgentState, at: float) -> None:
     agent.orders.seen.add(at)
 
 
-def fill_seen(agent: AgentState, event: OrderFilled) -> None:
+def fill_seen(fleet: FleetState, agent: AgentState, event: OrderFilled) -> None:
     """The platform shows a fill: one order, whether or not the agent reported it.
 
     Signals are answered by what the agent reports, if it reports orders at all: both have one clock.
@@ -29,11 +29,12 @@ def fill_seen(agent: AgentState, event: OrderFilled) -> None:
     at = min(event.at, event.seen_at)
     agent.orders.seen.add(at)
     agent.orders.repeats.add(at, f"seen {event.market} {event.side} {event.notional_usd.normalize()}")
-    if not event.realized_pnl_usd and not agent.orders.reported.times:
-        _answer(agent, at, event.market, event.side, event.strategy)
+    opens = not event.realized_pnl_usd if event.opens is None else event.opens
+    if opens and not agent.orders.reported.times:
+        _answer(fleet, agent, at, event.market, event.side, event.strategy)
 
 
-def attempt_reported(agent: AgentState, event: OrderPlaced) -> None:
+def attempt_reported(fleet: FleetState, agent: AgentState, event: OrderPlaced) -> None:
     """The agent reports an attempt to order, whatever its end."""
     at = min(event.at, event.seen_at)
     agent.orders.reported.add(at)
@@ -45,7 +46,7 @@ def attempt_reported(agent: AgentState, event: OrderPlaced) -> None:
     if opens is None:
         opens = event.order_type in {"market", "limit"} and not _reduces(agent, event.market, event.side)
     if opens:
-        _answer(agent, at, event.market, event.side, event.strategy)
+        _answer(fleet, agent, at, event.market, event.side, event.strategy)
 
 
 def signal_reported(agent: AgentState, event: SignalComputed) -> None:
@@ -62,17 +63,14 @@ def _reduces(agent: AgentState, market: str, side: Literal["buy", "sell"]) -> bo
     return any(one.market == market and one.side != side for one in agent.trading.positions.values())
 
 
-def _answer(agent: AgentState, at: float, market: str, side: str, strategy: str | None) -> None:
+def _answer(fleet: FleetState, agent: AgentState, at: float, market: str, side: str, strategy: str | None) -> None:
     """An order raised exposure: it answers the market's signal, which is then used up, so that no second report counts."""
     orders = agent.orders
     found = orders.signals.get(market)
     if found is None or not 0 <= at - found[0] <= ANSWERED_WITHIN or strategy not in {None, found[2]}:
         return
     del orders.signals[market]
+    newest = limit_of(fleet, agent, limits.AGAINST_SIGNAL_ORDERS)
+    orders.looked_at = None if newest is None else max(1, int(newest))
     orders.against.append(side != found[1])
-    del orders.against[: -against_of(agent)]
-
-
-def against_of(agent: AgentState) -> int:
-    """How many of the newest orders are looked at, at least 1."""
-    return max(1, int(limit_of(agent, limits.AGAINST_SIGNAL_ORDERS)))
+    del orders.against[: -(orders.looked_at or 1)]

@@ -47,9 +47,9 @@ def outcome_of(net: float) -> Literal["win", "loss", "push"]:
     return "loss" if net < -_SAME else "push"
 
 
-def place_stake(agent: AgentState, happened: float, stake: float) -> None:
+def place_stake(fleet: FleetState, agent: AgentState, happened: float, stake: float) -> None:
     """A stake was placed, in the order of the bets; its outcome is told to `settle_stake`."""
-    agent.stakes.place(happened, stake, agent.equity, limit_of(agent, limits.STAKE_FACTOR))
+    agent.stakes.place(happened, stake, agent.equity, limit_of(fleet, agent, limits.STAKE_FACTOR))
     bet_seen(agent, happened)
 
 
@@ -104,7 +104,8 @@ def count_trade(
     share = share_of(before, net)
     if share is None:
         return
-    if abs(share) > limit_of(agent, limits.LARGE_RESULT):
+    large = limit_of(fleet, agent, limits.LARGE_RESULT)
+    if large is not None and abs(share) > large:
         what = "large_win" if net > 0 else "large_loss"
         fields: dict[str, str | float] = {"pnl_usd": net, "strategy": name}
         fleet.happened.append(Happening(what=what, agent_id=agent.agent_id, at=at, amount=net, fields=fields))
@@ -132,7 +133,7 @@ def bet(fleet: FleetState, agent: AgentState, event: BetSettled, at: float) -> N
         agent.tallies.add("pf_casino_paid_usdc_total", (game,), payout)
         bets, wagered, paid = casino.games.get(game, (0, 0.0, 0.0))
         casino.games[game] = (bets + 1, wagered + stake, paid + payout)
-        place_stake(agent, min(event.at, event.seen_at), stake)
+        place_stake(fleet, agent, min(event.at, event.seen_at), stake)
         settle_stake(fleet, agent, stake, payout, at)
         reported_move(agent, event.at, payout - stake)
         settle(fleet, agent, at)
@@ -143,7 +144,7 @@ def parlay(fleet: FleetState, agent: AgentState, event: ParlaySettled, at: float
     attribute(agent, event)
     if agent.self_reported:
         stake, payout = float(event.stake), float(event.payout)
-        place_stake(agent, min(event.at, event.seen_at), stake)
+        place_stake(fleet, agent, min(event.at, event.seen_at), stake)
         settle_stake(fleet, agent, stake, payout, at, parlay=True)
         reported_move(agent, event.at, payout - stake)
         settle(fleet, agent, at)

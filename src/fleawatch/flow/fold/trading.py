@@ -112,7 +112,7 @@ def filled(fleet: FleetState, agent: AgentState, event: OrderFilled, at: float) 
     if event.trade_id in agent.trading.fill_ids:
         ignore(fleet, "fill_again")
         return
-    fill_seen(agent, event)
+    fill_seen(fleet, agent, event)
     _acted(agent, event)
     if event.source != AGENT or "trading" not in agent.profile.collectors:
         _book_fill(fleet, agent, event, at)
@@ -139,7 +139,7 @@ def _book_fill(fleet: FleetState, agent: AgentState, event: OrderFilled, at: flo
     _value(fleet, agent, at)
 
 
-def placed(_: FleetState, agent: AgentState, event: OrderPlaced, __: float) -> None:
+def placed(fleet: FleetState, agent: AgentState, event: OrderPlaced, _: float) -> None:
     """An attempt to order ended: count it, its latency, its refusal."""
     market = word(agent, MARKET, event.market)
     agent.tallies.add("pf_orders_total", (market, event.order_type, event.status))
@@ -153,7 +153,7 @@ def placed(_: FleetState, agent: AgentState, event: OrderPlaced, __: float) -> N
         agent.tallies.add("pf_order_rejections_total", (word(agent, ORDER_REASON, event.reason or "other"),))
     if event.fill_ratio is not None:
         agent.tallies.observe("pf_order_fill_ratio", (event.order_type,), FILLED, event.fill_ratio)
-    attempt_reported(agent, event)
+    attempt_reported(fleet, agent, event)
     _acted(agent, event)
 
 

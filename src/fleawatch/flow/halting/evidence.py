@@ -60,7 +60,7 @@ def order_in(agent: AgentState, event: Event) -> Order | None:
         case BetSettled() | ParlaySettled() | ChallengeOpened() | TournamentEntered():
             found = Order(event.at, "")
         case OrderFilled():
-            found = Order(event.at, f"{event.market}:{event.at:.0f}", closes=bool(event.realized_pnl_usd))
+            found = Order(event.at, f"{event.market}:{event.at:.0f}", closes=_closes(event))
         case PositionOpened():
             found = Order(event.at, f"{event.market}:{event.at:.0f}")
         case EscrowCreated() if (held := agent.escrows.get(event.escrow_id)) is not None and held.role == "creator":
@@ -70,6 +70,10 @@ def order_in(agent: AgentState, event: Event) -> Order | None:
         case WithdrawalChanged() if event.status in ("pending", "reviewing"):
             found = Order(event.at, "", pays=True)
     return found
+
+
+def _closes(fill: OrderFilled) -> bool:
+    return bool(fill.realized_pnl_usd) if fill.opens is None else not fill.opens
 
 
 def _of_row(row: LedgerEntry) -> Order | None:

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from fleawatch.catalog import agent as words
 from fleawatch.catalog import orders
+from fleawatch.flow.liveness import alive, useful_at
 from fleawatch.flow.samples.shape import Keyed, Value, fixed
 from fleawatch.flow.samples.view import AgentView
 from fleawatch.flow.samples.wording import environment_word, strategy_word, version_word
@@ -27,9 +28,9 @@ def _one(strategy: str, environment: str, version: str) -> Mapping[Labels, Value
 
 
 def up(view: AgentView) -> tuple[Value]:
-    """1 when it answered as a living agent, 0 when it did not; None when nobody asked lately."""
-    alive = view.agent.health.up
-    return (None if alive is None or not view.shows(_PROBE) else int(alive),)
+    """1 when it answers as a living agent, 0 when it does not or has fallen silent; None when nothing tells lately."""
+    lives = alive(view.agent, view.at)
+    return (None if lives is None else int(lives),)
 
 
 def checks(view: AgentView) -> Mapping[Labels, Value]:
@@ -42,9 +43,8 @@ def checks(view: AgentView) -> Mapping[Labels, Value]:
 
 
 def last_action(view: AgentView) -> tuple[Value]:
-    """Unix time of the newest action anybody knows of, however old."""
-    agent = view.agent
-    return (max(agent.health.last_action_at or 0.0, agent.last_fact_at) or None,)
+    """Unix time of the newest useful thing anybody knows of, however old; before it, when the agent was first heard."""
+    return (useful_at(view.agent),)
 
 
 def clock_offset(view: AgentView) -> tuple[Value]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fleawatch.catalog import orders as words
-from fleawatch.flow.fold.orders import against_of
 from fleawatch.flow.samples.shape import Value, fixed
 from fleawatch.flow.samples.view import AgentView
 
@@ -22,7 +21,8 @@ def rates(view: AgentView) -> tuple[Value, Value]:
 def against_signal(view: AgentView) -> tuple[Value]:
     """Share of the newest orders that went the other way than their signal; None until there are enough of them."""
     against = view.agent.orders.against
-    return (sum(against) / len(against) if len(against) >= against_of(view.agent) else None,)
+    enough = view.agent.orders.looked_at
+    return (None if enough is None or len(against) < enough else sum(against) / len(against),)
 
 
 READERS = (

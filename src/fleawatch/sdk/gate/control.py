@@ -112,10 +112,17 @@ class Control(msgspec.Struct):
         self.told = True
 
     def merge(self, other: Control) -> bool:
-        """Learn of what a process that shares the state file latched: never opens; whether it closed."""
-        if other.latch.epoch < self.latch.epoch or SEVERITY[other.latch.state] <= SEVERITY[self.latch.state]:
+        """Learn of a closing from the state file, or from a process that shares it: never opens; whether it was news.
+
+        A closing of a newer epoch is another one, though it be no stricter: whoever knows of the older alone may not open it.
+        """
+        mine, theirs = self.latch, other.latch
+        newer = theirs.epoch > mine.epoch
+        stricter_now = SEVERITY[theirs.state] > SEVERITY[mine.state]
+        if theirs.state == "active" or theirs.epoch < mine.epoch or not (newer or stricter_now):
             return False
-        self.latch, self.told = other.latch, False
+        self.latch = theirs if stricter_now else msgspec.structs.replace(theirs, state=mine.state)
+        self.told = False
         return True
 
 

@@ -19,7 +19,7 @@ from fleawatch.events.control import GateState
 from fleawatch.sdk.gate import limits as enforced
 from fleawatch.sdk.gate.admission import Admission, size_of
 from fleawatch.sdk.gate.answer import SEVERITY, Answer, Changed, Reason, Sized, Warned
-from fleawatch.sdk.gate.control import Latch, Permission, heard
+from fleawatch.sdk.gate.control import Control, Latch, Permission, heard
 from fleawatch.sdk.gate.guard import Breach, Guard
 from fleawatch.sdk.gate.news import News
 from fleawatch.sdk.gate.statefile import Resume, Saved, StateFile
@@ -183,11 +183,7 @@ class Core:
             return
         with self.lock:
             for latch in latches:
-                if (
-                    latch.epoch >= self.control.latch.epoch
-                    and SEVERITY[latch.state] > SEVERITY[self.control.latch.state]
-                ):
-                    self.control.latch, self.control.told = latch, False
+                if self.control.merge(Control(latch=latch)):
                     self.dirty = self.urgent = True
             self._settle(self.timing.elapsed())
         self.tell()

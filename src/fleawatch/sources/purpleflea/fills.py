@@ -7,7 +7,8 @@ no row and charge no recorded fee.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -17,7 +18,7 @@ _OTHER: Final[dict[str, str]] = {"buy": "sell", "sell": "buy"}
 
 
 class Fill(msgspec.Struct, frozen=True, rename="camel"):
-    """A row of the trade history. `realized_pnl` is None on an opening row."""
+    """A row of the trade history. `realized_pnl` is 0 or None on an opening row, and 0 where a close came out even."""
 
     id: str
     coin: str
@@ -52,45 +53,77 @@ class Held(msgspec.Struct, frozen=True, rename="camel"):
         return "buy" if self.side == "long" else "sell"
 
 
-class Fills:
-    """The trade rows of one reading; each is given away once."""
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Which row opened and which closed each position, by the position's id, and what that makes of a row."""
 
-    def __init__(self, rows: Iterable[Fill]) -> None:
-        self._free = list(rows)
+    opening: Mapping[str, Fill]
+    closing: Mapping[str, Fill]
+    roles: Mapping[str, bool]
 
-    def opening(self, position: Held) -> Fill | None:
-        """The row that opened `position`, or None when it is not among them."""
+    def opens(self, row: Fill) -> bool | None:
+        """Whether a row opened a position; None when neither a position nor a result tells.
 
-        def fits(row: Fill) -> bool:
-            return (
-                row.coin == position.coin
-                and row.side == position.order_side
-                and row.size_usd == position.size_usd
-                and int(row.created_at) == int(position.opened_at)
-                and not row.realized_pnl
-            )
+        The platform shows a realised P&L of 0 on an opening row and on a close that came out even alike.
+        """
+        return False if row.realized_pnl else self.roles.get(row.id)
 
-        return self._take(fits, lambda row: row.price == position.entry_price)
 
-    def closing(self, position: Held) -> Fill | None:
-        """The row that closed `position`, or None: protective exits have none."""
+NOTHING: Final = Matches({}, {}, {})
 
-        def fits(row: Fill) -> bool:
-            return (
-                row.coin == position.coin
-                and row.side == _OTHER[position.order_side]
-                and position.closed_at is not None
-                and int(row.created_at) == int(position.closed_at)
-                and row.realized_pnl is not None
-                and row.realized_pnl == position.unrealized_pnl
-            )
 
-        return self._take(fits, lambda row: row.size_usd == position.size_usd)
+def matched(rows: Sequence[Fill], table: Iterable[Held]) -> Matches:
+    """Give each row of a reading to the position it opened or closed, once.
 
-    def _take(self, fits: Callable[[Fill], bool], better: Callable[[Fill], bool]) -> Fill | None:
-        candidates = [row for row in self._free if fits(row)]
-        if not candidates:
-            return None
-        best = next(filter(better, candidates), candidates[0])
-        self._free.remove(best)
-        return best
+    Rows that fit exactly are given away first: otherwise the close of one position that came out even could be taken for the
+    opening of another in the same second.
+    """
+    free = {row.id: row for row in rows}
+    held = sorted(table, key=lambda one: one.opened_at)
+    opening: dict[str, Fill] = {}
+    closing: dict[str, Fill] = {}
+    for exactly in (True, False):
+        for one in held:
+            if one.id not in opening and (row := _first(free, one, _opened, exactly=exactly)):
+                opening[one.id] = free.pop(row.id)
+        for one in held:
+            if one.status != "open" and one.id not in closing and (row := _first(free, one, _closed, exactly=exactly)):
+                closing[one.id] = free.pop(row.id)
+    roles = {**{row.id: True for row in opening.values()}, **{row.id: False for row in closing.values()}}
+    return Matches(opening, closing, roles)
+
+
+def _first(
+    free: Mapping[str, Fill], one: Held, fits: Callable[[Fill, Held], bool | None], *, exactly: bool
+) -> Fill | None:
+    wanted = (True,) if exactly else (True, False)
+    return next((row for row in free.values() if fits(row, one) in wanted), None)
+
+
+def _opened(row: Fill, one: Held) -> bool | None:
+    """Whether a row may have opened a position: True exactly, False at another price, None not at all."""
+    if (
+        row.coin != one.coin
+        or row.side != one.order_side
+        or row.realized_pnl
+        or int(row.created_at) != int(one.opened_at)
+        or row.size_usd != one.size_usd
+    ):
+        return None
+    return row.price == one.entry_price
+
+
+def _closed(row: Fill, one: Held) -> bool | None:
+    """Whether a row may have closed a position: True exactly, False with another size, None not at all.
+
+    Protective exits have no row. A row without a realised P&L is one whose P&L is 0.
+    """
+    if (
+        row.coin != one.coin
+        or row.side != _OTHER[one.order_side]
+        or one.closed_at is None
+        or int(row.created_at) != int(one.closed_at)
+        or (row.realized_pnl or 0) != one.unrealized_pnl
+    ):
+        return None
+    return row.size_usd == one.size_usd

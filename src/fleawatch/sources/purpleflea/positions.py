@@ -108,8 +108,8 @@ def marked(draft: Draft, agent_id: str, position: Open) -> PositionMarked:
     )
 
 
-def filled(draft: Draft, agent_id: str, fill: Fill) -> OrderFilled:
-    """One row of the trade history."""
+def filled(draft: Draft, agent_id: str, fill: Fill, *, opens: bool | None = None) -> OrderFilled:
+    """One row of the trade history; `opens` as in the fact."""
     return OrderFilled(
         fact_id=fact_id("trading", "order_filled", fill.id),
         agent_id=agent_id,
@@ -124,6 +124,7 @@ def filled(draft: Draft, agent_id: str, fill: Fill) -> OrderFilled:
         price=fill.price,
         fee_usd=fill.fee,
         realized_pnl_usd=fill.realized_pnl or ZERO,
+        opens=opens,
     )
 
 

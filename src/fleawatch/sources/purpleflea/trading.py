@@ -23,7 +23,7 @@ from fleawatch.sources.draft import ZERO, Draft
 from fleawatch.sources.http import Client
 from fleawatch.sources.purpleflea import positions
 from fleawatch.sources.purpleflea.adapter import Adapter
-from fleawatch.sources.purpleflea.fills import Fill, Fills, Held
+from fleawatch.sources.purpleflea.fills import NOTHING, Fill, Held, Matches, matched
 from fleawatch.sources.purpleflea.positions import Open, is_synthetic
 from fleawatch.sources.purpleflea.resting import UNREAD, Listed, Rests, resting
 from fleawatch.sources.routes import TRADING_HISTORY, TRADING_POSITIONS, TRADING_REFERRALS, TRADING_RESTING
@@ -73,6 +73,7 @@ class TradingSource(Adapter):
         self._opening_fees: dict[str, Decimal] = {}
         self._history_body = b""
         self._history: list[Fill] = []
+        self._matched_rows: Sequence[Fill] = ()
         self._referrals_at = 0.0
         self._resting_at = 0.0
 
@@ -89,8 +90,9 @@ class TradingSource(Adapter):
             _refuse_false_flat(before, exchange, table.positions)
         self._tell_gaps(draft, trading, table.positions, fills)
         self._add_opened(draft, trading, exchange or (), table.positions)
-        self._add_fills(draft, trading, fills)
-        self._add_closed(draft, trading, table.positions, fills)
+        matches = self._matched(trading, table.positions, fills)
+        self._add_fills(draft, trading, fills, matches)
+        self._add_closed(draft, trading, table.positions, matches)
         if draft.now >= self._referrals_at or self._hurried:
             await self._read_referrals(draft)
             self._referrals_at = draft.now + REFERRALS_S
@@ -155,28 +157,37 @@ class TradingSource(Adapter):
         for fact in sorted(facts, key=lambda one: one.at):
             draft.add(fact)
 
-    def _add_fills(self, draft: Draft, trading: Trading, fills: Sequence[Fill]) -> None:
-        booked = set(trading.fill_ids)
-        new = [fill for fill in fills if fill.id not in booked]
-        for fill in sorted(new, key=lambda one: (one.created_at, one.realized_pnl is not None)):
-            draft.add(positions.filled(draft, self.agent_id, fill))
+    def _matched(self, trading: Trading, table: Sequence[Held], fills: Sequence[Fill]) -> Matches:
+        """Which rows belong to which position; nothing while nothing new asks for it."""
+        filled, closed, known = set(trading.fill_ids), set(trading.closed_ids), self._matched_rows
+        self._matched_rows = fills
+        new = any(fill.id not in filled for fill in fills)
+        new = new or any(one.status != "open" and one.id not in closed for one in table)
+        return matched(fills, table) if new or fills is not known else NOTHING
 
-    def _add_closed(self, draft: Draft, trading: Trading, table: Sequence[Held], fills: Sequence[Fill]) -> None:
+    def _add_fills(self, draft: Draft, trading: Trading, fills: Sequence[Fill], matches: Matches) -> None:
+        """Rows that are new, oldest first; of one second, as the platform wrote them, and openings before closes."""
+        booked = set(trading.fill_ids)
+        new = [(fill, matches.opens(fill)) for fill in reversed(fills) if fill.id not in booked]
+        for fill, opens in sorted(new, key=lambda pair: (pair[0].created_at, pair[1] is False)):
+            draft.add(positions.filled(draft, self.agent_id, fill, opens=opens))
+
+    def _add_closed(self, draft: Draft, trading: Trading, table: Sequence[Held], matches: Matches) -> None:
         booked = set(trading.closed_ids)
-        free = Fills(fills)
         for one in table:
-            if one.status == "open" and one.id not in self._opening_fees and (row := free.opening(one)) is not None:
+            row = matches.opening.get(one.id)
+            if one.status == "open" and one.id not in self._opening_fees and row is not None:
                 self._opening_fees[one.id] = row.fee
         new = [one for one in table if one.status != "open" and one.id not in booked]
         for one in sorted(new, key=lambda one: one.closed_at or draft.now):
             if one.unrealized_pnl is None:
                 raise SourceError("schema", f"{TRADING_POSITIONS} closed a position without unrealizedPnl")
-            draft.add(self._closed(draft, one, one.unrealized_pnl, free))
+            draft.add(self._closed(draft, one, one.unrealized_pnl, matches))
         live = {one.id for one in table if one.status == "open"} | trading.positions.keys()
         self._opening_fees = {key: fee for key, fee in self._opening_fees.items() if key in live}
 
-    def _closed(self, draft: Draft, position: Held, realized: Decimal, free: Fills) -> PositionClosed:
-        opening, closing = free.opening(position), free.closing(position)
+    def _closed(self, draft: Draft, position: Held, realized: Decimal, matches: Matches) -> PositionClosed:
+        opening, closing = matches.opening.get(position.id), matches.closing.get(position.id)
         entry_fee = opening.fee if opening is not None else self._opening_fees.get(position.id)
         if entry_fee is None:
             draft.surprise(TRADING_HISTORY, ("fee",))

@@ -27,7 +27,7 @@ AUDITED: Final = MappingProxyType(
         "agent_retired": (),
         "alert_acknowledged": ("fingerprint", "actor", "note"),
         "alert_cleared": ("fingerprint", "actor", "reason"),
-        "config_changed": ("actor", "digest", "changed"),
+        "config_changed": ("actor", "digest", "changed", "settings"),
         "decision_cycle": ("cycle_id", "result", "duration_s", "trace_id"),
         "delivered": ("delivery_id", "channel", "status", "status_code", "receipt", "reason"),
         "gate_changed": ("before", "after", "reason", "epoch"),

@@ -219,6 +219,10 @@ def _config(connection: sqlite3.Connection, found: _Incident) -> str:
     return "" if row is None else str(json.loads(row[0])["digest"])
 
 
+_FOR_PROGRAMS: Final = frozenset({"settings"})
+"""Fields that say nothing to people: digests of settings, whose names `changed` tells."""
+
+
 def _line(value: object) -> bytes:
     return msgspec.json.encode(value) + b"\n"
 
@@ -228,7 +232,10 @@ def _timeline(entries: Sequence[AuditEntry]) -> bytes:
     lines = []
     for entry in sorted(entries, key=lambda one: (one.at, one.seq)):
         body = json.loads(entry.body)
-        says = " ".join(f"{name}={json.dumps(value)}" for name, value in body.items() if value not in (None, "", []))
+        told = {
+            name: value for name, value in body.items() if value not in (None, "", []) and name not in _FOR_PROGRAMS
+        }
+        says = " ".join(f"{name}={json.dumps(value)}" for name, value in told.items())
         lines.append(f"{iso(entry.at)}  {entry.agent_id or 'fleet'}  {entry.kind}  {says}  [entry {entry.seq}]\n")
     return "".join(lines).encode()
 
