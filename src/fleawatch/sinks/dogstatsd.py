@@ -1,0 +1,188 @@
+"""The agent's numbers as DogStatsD, under the names of the Datadog guide, through the official client.
+
+Latencies and amounts are distributions, one value for each fact, so that percentiles are those of the whole fleet.
+Counts and gauges are read from the same state as every other surface: a count is what a counter has grown by since it was
+last sent. Buffered and sent by this thread; a datagram that cannot be sent is counted and forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+from fleawatch.catalog.datadog import DATADOG, DatadogMetric
+from fleawatch.catalog.fleet import CATALOG
+from fleawatch.catalog.labels import MARKET, MODEL_VERSION, ORDER_REASON, STRATEGY, bounded
+from fleawatch.catalog.query import Match
+from fleawatch.catalog.spec import Owner
+from fleawatch.events import EscrowCompleted, EscrowCreated, Event, OrderPlaced, SignalComputed
+from fleawatch.flow.samples import readers_of, samples
+from fleawatch.flow.state import AgentState, FleetState
+from fleawatch.flow.words import settled_word
+from fleawatch.ports import Observed
+
+EVERY_S: Final = 10.0
+"""Seconds between two rounds of gauges, the flush interval of the Datadog agent."""
+_OF_FACTS: Final = frozenset(
+    {
+        "agent.order.latency_ms",
+        "agent.signal.compute_seconds",
+        "agent.escrow.amount_usd",
+        "agent.order.executions_total",
+    }
+)
+"""Told fact by fact, because a tag or the value is the fact's own."""
+
+
+class Client(Protocol):
+    """What is used of `datadog.dogstatsd.DogStatsd`."""
+
+    def gauge(self, metric: str, value: float, tags: list[str] | None = None) -> None: ...
+
+    def increment(self, metric: str, value: float = 1, tags: list[str] | None = None) -> None: ...
+
+    def distribution(self, metric: str, value: float, tags: list[str] | None = None) -> None: ...
+
+    def flush(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class DogStatsD:
+    """Sends to one DogStatsD server.
+
+    Args:
+        client: open, with the constant tags of the deployment.
+        agent_id: on every metric.
+        strategy: on every metric that has none of its own.
+        owners: whose metrics are sent.
+    """
+
+    name = "dogstatsd"
+
+    def __init__(
+        self, client: Client, agent_id: str, strategy: str, owners: tuple[Owner, ...] = ("agent", "monitor")
+    ) -> None:
+        self._client = client
+        self._base = [f"agent_id:{agent_id}"]
+        self._strategy = bounded(STRATEGY, strategy) if strategy else ""
+        self._agent_id = agent_id
+        self._readers = readers_of(CATALOG, *owners)
+        owned = {metric.name for metric in CATALOG.owned_by(*owners)}
+        self._mapped: dict[str, list[DatadogMetric]] = {}
+        for one in DATADOG:
+            if one.metric in owned and one.name not in _OF_FACTS:
+                self._mapped.setdefault(one.metric, []).append(one)
+        self._sent: dict[tuple[str, tuple[str, ...]], float] = {}
+        self._beaten = 0.0
+        self._state: FleetState | None = None
+        self._fresh = False
+        self._closed = False
+
+    @property
+    def dropped(self) -> int:
+        """Datagrams that the client could not send."""
+        return int(getattr(self._client, "packets_dropped", 0))
+
+    def take(self, seen: Sequence[Observed], state: FleetState) -> None:
+        self._state = state
+        agent = state.agents.get(self._agent_id)
+        for fact, _ in seen:
+            if fact is not None and agent is not None:
+                self._tell(fact, agent)
+
+    def beat(self, state: FleetState, now: float) -> None:
+        self._state = state
+        if now - self._beaten >= EVERY_S:
+            self._beaten = now
+            self._round(state, now)
+        self._client.flush()
+
+    def flush(self, within_s: float) -> bool:
+        del within_s
+        if self._state is not None:
+            self._round(self._state, self._state.at)
+        self._client.flush()
+        return True
+
+    def close(self, within_s: float) -> None:
+        if not self._closed:
+            self._closed = True
+            self.flush(within_s)
+            self._client.stop()
+
+    def after_fork(self) -> None:
+        """What the parent counted is the parent's to send: the child's counts begin with what it finds."""
+        self._beaten = 0.0
+        self._state = None
+        self._fresh = True
+
+    def _tell(self, fact: Event, agent: AgentState) -> None:
+        client = self._client
+        if isinstance(fact, OrderPlaced):
+            tags = self._tags(
+                market=settled_word(agent, MARKET, fact.market), order_type=fact.order_type, status=fact.status,
+                strategy=fact.strategy or "",
+            )  # fmt: skip
+            client.distribution("agent.order.latency_ms", fact.latency_s * 1000, tags=tags)
+            reason = settled_word(agent, ORDER_REASON, fact.reason) if fact.status == "rejected" and fact.reason else ""
+            tags = self._tags(
+                market=settled_word(agent, MARKET, fact.market), status=fact.status, error_type=reason,
+                strategy=fact.strategy or "",
+            )  # fmt: skip
+            client.increment("agent.order.executions_total", 1, tags=tags)
+        elif isinstance(fact, SignalComputed):
+            tags = self._tags(model_version=settled_word(agent, MODEL_VERSION, fact.model_version))
+            client.distribution("agent.signal.compute_seconds", fact.duration_s, tags=tags)
+        elif isinstance(fact, EscrowCreated):
+            client.distribution("agent.escrow.amount_usd", float(fact.amount_usd), tags=self._tags(status="created"))
+        elif isinstance(fact, EscrowCompleted) and (held := agent.escrows.get(fact.escrow_id)) is not None:
+            client.distribution("agent.escrow.amount_usd", held.amount, tags=self._tags(status="completed"))
+
+    def _round(self, state: FleetState, now: float) -> None:
+        """Gauges as they stand, and what counters have grown by."""
+        self._client.gauge("agent.heartbeat", 1, tags=self._tags())
+        grown: list[tuple[str, float, list[str]]] = []
+        for metric, labels, value in samples(self._readers, state, now):
+            for one in self._mapped.get(metric.name, ()):
+                given = dict(zip(metric.label_names, labels, strict=True))
+                if (
+                    given.get("agent_id") != self._agent_id
+                    or not _takes_part(one, given)
+                    or not isinstance(value, float | int)
+                ):
+                    continue
+                tags = self._tags(**_named(one, given))
+                if one.type == "gauge":
+                    self._client.gauge(one.name, value * one.scale, tags=tags)
+                elif one.type == "count":
+                    key = (one.name, tuple(labels))
+                    before = self._sent.get(key, value if self._fresh else 0.0)
+                    self._sent[key] = float(value)
+                    if value > before:
+                        grown.append((one.name, (value - before) * one.scale, tags))
+        self._fresh = False
+        for name, amount, tags in grown:
+            self._client.increment(name, amount, tags=tags)
+
+    def _tags(self, **tags: str) -> list[str]:
+        tags.setdefault("strategy", "")
+        tags["strategy"] = tags["strategy"] or self._strategy
+        return [*self._base, *(f"{name}:{value.lower()}" for name, value in tags.items() if value)]
+
+
+def _takes_part(one: DatadogMetric, labels: Mapping[str, str]) -> bool:
+    return all(_matches(match, labels.get(match.label, "")) for match in one.where)
+
+
+def _matches(match: Match, value: str) -> bool:
+    return (value in match.values) != match.negated
+
+
+def _named(one: DatadogMetric, labels: Mapping[str, str]) -> dict[str, str]:
+    """Tags of a series: the labels that the mapping names, with the guide's own words for their values."""
+    words = {(tag, value): shown for tag, value, shown in one.values}
+    found = {tag: words.get((tag, labels[label]), labels[label]) for tag, label in one.tags if label in labels}
+    if "strategy" in labels:
+        found["strategy"] = labels["strategy"]
+    return found
