@@ -6,6 +6,7 @@ and logged with every complaint; its span goes on.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -26,6 +27,7 @@ from fleawatch.sdk.telemetry.operation import Operation
 from fleawatch.sdk.telemetry.told import Told
 
 _TYPES: Final = {attribute.name: attribute.type for attribute in ATTRIBUTES}
+_HASHED: Final = frozenset(attribute.name for attribute in ATTRIBUTES if attribute.privacy == "hashed")
 LONGEST_TEXT: Final = 512
 """Characters of an attribute's text."""
 _KNOWN_ERRORS: Final = 40
@@ -166,7 +168,7 @@ class Projector:
         for name, value in given.items():
             if value is None or value == "" or name in self._private:
                 continue
-            into[name] = _typed(_TYPES.get(name, ""), value)
+            into[name] = _hashed(value) if name in _HASHED else _typed(_TYPES.get(name, ""), value)
         return into
 
     def _error_type(self, error: BaseException) -> str:
@@ -188,3 +190,8 @@ def _typed(kind: str, value: Any) -> AttributeValue:
     if isinstance(value, (bool, int, float)):
         return value
     return scrub(str(value))[:LONGEST_TEXT]
+
+
+def _hashed(value: Any) -> str:
+    """Who it is can be followed and not be named: 12 hex digits."""
+    return hashlib.sha256(str(value).encode()).hexdigest()[:12]

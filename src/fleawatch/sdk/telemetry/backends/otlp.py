@@ -1,0 +1,76 @@
+"""Spans over OTLP: the exporter that the settings name, and what a trace says about the process it comes from."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from fleawatch.errors import BadConfig, Problem
+from fleawatch.sdk.telemetry.settings import Settings
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+    from fleawatch.sinks.otlp import Otlp
+
+NAMESPACE = "purpleflea"
+
+
+def sink(settings: Settings) -> Otlp:
+    """The sink for the receiver that the settings name.
+
+    Raises:
+        BadConfig: the exporter is not installed.
+    """
+    extra = "otel-grpc" if settings.otlp_protocol == "grpc" else "otel"
+    try:
+        from fleawatch.sinks.otlp import Otlp  # noqa: PLC0415 - an extra, loaded by those who use it
+
+        exporter = _grpc(settings) if settings.otlp_protocol == "grpc" else _http(settings)
+    except ImportError:
+        problem = Problem("otlp", "needs the OpenTelemetry exporter", f"pip install 'fleawatch[{extra}]'")
+        raise BadConfig("the telemetry was refused", (problem,)) from None
+    return Otlp(exporter, resource(settings))
+
+
+def resource(settings: Settings) -> Mapping[str, Any]:
+    """Resource attributes of this process; what is not known is left out."""
+    found = {
+        "service.name": settings.service_name,
+        "service.namespace": NAMESPACE,
+        "service.version": settings.version,
+        "service.instance.id": str(uuid.uuid4()),
+        "deployment.environment.name": settings.environment,
+        "cloud.region": settings.region,
+        "pf.agent_id": settings.agent_id,
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _http(settings: Settings) -> SpanExporter:
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - an extra
+
+    return OTLPSpanExporter(endpoint=traces_endpoint(settings.otlp or ""), headers=_headers(settings.otlp_headers))
+
+
+def _grpc(settings: Settings) -> SpanExporter:
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - an extra
+
+    endpoint = settings.otlp or ""
+    return OTLPSpanExporter(
+        endpoint=endpoint, insecure=endpoint.startswith("http://"), headers=_headers(settings.otlp_headers)
+    )
+
+
+def traces_endpoint(address: str) -> str:
+    """Where spans are posted: an address for all signals gets `/v1/traces`, one that names a path is used as it is."""
+    if address and address == os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
+        return address
+    return address if address.rstrip("/").endswith("/v1/traces") else f"{address.rstrip('/')}/v1/traces"
+
+
+def _headers(text: str) -> dict[str, str] | None:
+    pairs = (part.partition("=") for part in text.split(",") if part.strip())
+    return {name.strip().lower(): value.strip() for name, _, value in pairs} or None
