@@ -47,9 +47,10 @@ def send(settings, path, body):
         connection.request("POST", path, json.dumps(body), headers)
         answer = connection.getresponse()
         answer.read()
-        return answer.status
     except OSError:
         return None
+    else:
+        return answer.status
     finally:
         connection.close()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -168,7 +167,14 @@ async def disobedient(directory, members, *, speed=5.0, lease_ttl_s=6.0, limits=
             _join(sandbox, member)
         listener = bound("127.0.0.1", free_port())
         world.url = address_of(listener)
-        path = _config(directory, sandbox, members, listener.getsockname()[1], lease_ttl_s, limits, actuate, interval_s)
+        terms = {
+            "listen": {"port": listener.getsockname()[1]},
+            "collect": {"interval_s": interval_s, "timeout_s": 5, "max_age_s": max(60.0, 5 * interval_s)},
+            "access": {"lease_ttl_s": lease_ttl_s},
+            "limits": limits or {},
+            "actuate": actuate or {},
+        }
+        path = _config(directory, sandbox, members, terms)
         world.service = build(load(path, environment={}), clock=sandbox.clock, sinks=())
         async with serving(world.service, listener):
             try:
@@ -191,11 +197,13 @@ def _join(sandbox, member):
     member.key = person.keys[member.venue]
 
 
-def _config(directory, sandbox, members, port, lease_ttl_s, limits, actuate, interval_s):  # noqa: PLR0913 - one file of many parts
+def _config(directory, sandbox, members, terms):
+    """Write the configuration with its tokens and keys; its path."""
+
     def secret(name, text):
         path = directory / name
         path.write_text(text)
-        os.chmod(path, 0o600)
+        path.chmod(0o600)
         return {"file": str(path)}
 
     tokens = [
@@ -205,23 +213,19 @@ def _config(directory, sandbox, members, port, lease_ttl_s, limits, actuate, int
     agents, means = [], {}
     for member in members:
         key = secret(f"{member.name}.key", member.key)
-        agents.append({"id": member.name, "keys": {member.venue: key}, "capital_usd": 20_000.0})
-        if member.venue == "casino":
-            del agents[-1]["capital_usd"]
+        capital = {"capital_usd": 20_000.0} if member.venue == "trading" else {}
+        agents.append({"id": member.name, "keys": {member.venue: key}, **capital})
         token = secret(f"{member.name}.token", token_of(member.name))
         tokens.append({"name": member.name, "role": "agent", "agent": member.name, "token": token})
         if member.means:
             means[member.name] = {**member.means, **({"key": key} if "brake" in member.means else {})}
+    unread = ("agents", "faucet", "control")
     document = {
-        "listen": {"port": port},
+        **terms,
         "store": {"path": str(directory / "state")},
-        "collect": {"interval_s": interval_s, "timeout_s": 5, "max_age_s": 60.0},
-        "platform": {
-            "bases": {name: base for name, base in sandbox.bases.items() if name not in ("agents", "faucet", "control")}
-        },
-        "access": {"lease_ttl_s": lease_ttl_s, "tokens": tokens},
-        "limits": limits or {},
-        "actuate": {**(actuate or {}), "agents": means},
+        "platform": {"bases": {name: base for name, base in sandbox.bases.items() if name not in unread}},
+        "access": {**terms["access"], "tokens": tokens},
+        "actuate": {**terms["actuate"], "agents": means},
         "agents": agents,
     }
     path = directory / "fleawatch.yaml"
