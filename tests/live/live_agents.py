@@ -153,10 +153,13 @@ async def until(condition, within_s=30.0, what="it did not come to that"):
 
 
 @contextlib.asynccontextmanager
-async def disobedient(directory, members, *, speed=5.0, lease_ttl_s=6.0, limits=None, actuate=None, interval_s=10.0):
+async def disobedient(
+    directory, members, *, speed=5.0, lease_ttl_s=6.0, limits=None, actuate=None, interval_s=10.0, clock=None
+):  # fmt: skip
     """A sandbox where `members` have accounts with money, and a service that watches them; yields the world.
 
-    Times under `actuate` and `interval_s` are simulated seconds, `speed` of which pass in a real one.
+    Times under `actuate` and `interval_s` are simulated seconds, `speed` of which pass in a real one. `clock` makes the service's clock
+    from the sandbox's; they are one without.
     """
     sandbox = Sandbox(Settings(seed=11, agents=1, speed=speed))
     world = World(directory, sandbox, members)
@@ -175,7 +178,8 @@ async def disobedient(directory, members, *, speed=5.0, lease_ttl_s=6.0, limits=
             "actuate": actuate or {},
         }
         path = _config(directory, sandbox, members, terms)
-        world.service = build(load(path, environment={}), clock=sandbox.clock, sinks=())
+        world.clock = sandbox.clock if clock is None else clock(sandbox.clock)
+        world.service = build(load(path, environment={}), clock=world.clock, sinks=())
         async with serving(world.service, listener):
             try:
                 yield world

@@ -183,7 +183,11 @@ class Leases:
         await self.clerk.book([*self._due(), *self._wanted()])
 
     def _due(self) -> list[Event]:
-        """Renewals that the record lacks: at most two in the time of a lease, whatever gates do."""
+        """Renewals that the record lacks: at most two in the time of a lease, whatever gates do.
+
+        A record that lies further ahead than a lease lasts was made before the clock was set back: with it, nobody would
+        miss a gate that is lost until the clock has caught up.
+        """
         now = self._clock.now()
         half = self.ttl_s / self._clock.wall(1.0) / 2
         found: list[Event] = []
@@ -191,7 +195,9 @@ class Leases:
             agent = self._monitor.state.agents.get(agent_id)
             if agent is None or until <= now:
                 del self._renewed[agent_id]
-            elif (agent.control.lease_until or 0.0) - now < half < until - now:
+                continue
+            left = (agent.control.lease_until or 0.0) - now
+            if half < until - now <= 3 * half and not half <= left <= 3 * half:
                 found.append(self._granted(agent, now))
         return found
 
