@@ -72,6 +72,8 @@ TOUCHED: Final[dict[str, frozenset[str]]] = {
     "limits_in_force": _names(gate.LIMITS_DIFFERING),
     "limits_declared": _names(gate.LIMITS_DIFFERING),
     "halt_probed": _names(gate.READY),
+    "halt_confirmed": _names(gate.READY),
+    "resumed": _names(gate.READY),
     "delivered": _names(platform.NOTIFICATIONS),
     "amended": _NAV | _TRADES | _CASH,
 }
