@@ -65,6 +65,7 @@ async def set_by(directory, jump):
         await until(lambda: held.said[-1]["state"] == "halted", 5, "the halt did not reach its gate")
         told = len(held.said)
         dead.kill()
+        await asyncio.sleep(2 * TTL_S)
         alerts = world.service.monitor.state.alerts
         await until(lambda: "PFGateLeaseLost" in alerts.get("dead", {}), 45, "nobody missed the dead agent's gate")
         seen["halted"] = held.said[told:]

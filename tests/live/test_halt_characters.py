@@ -18,9 +18,9 @@ pytestmark = pytest.mark.live
 
 SPEED = 5.0
 TTL_S = 3.0
-MARGIN_S, SILENT_S = 4.0, 50.0
+MARGIN_S, SILENT_S = 10.0, 50.0
 TERMS = {
-    "alerts": False, "acknowledge_s": 10.0, "process_s": 10.0, "confirm_s": 60.0, "margin_s": MARGIN_S, "silent_s": SILENT_S,
+    "alerts": False, "acknowledge_s": 15.0, "process_s": 15.0, "confirm_s": 90.0, "margin_s": MARGIN_S, "silent_s": SILENT_S,
 }  # fmt: skip
 """In simulated seconds, of which five pass in a real one."""
 OUT_OF_REACH_S = 7.0
@@ -119,8 +119,8 @@ async def play(directory, seed):
         await asyncio.sleep(OUT_OF_REACH_S)
         who["slow"].kill(signal.SIGCONT)
         wire.mend()
-        await until(lambda: all("confirmed" in world.halt(name).steps for name in PROVEN), 45, "not all were confirmed")
-        await until(lambda: all(world.halt(name).overdue_at for name in FREE), 30, "nobody was overdue")
+        await until(lambda: all("confirmed" in world.halt(name).steps for name in PROVEN), 90, "not all were confirmed")
+        await until(lambda: all(world.halt(name).overdue_at for name in FREE), 60, "nobody was overdue")
         await until(lambda: all("PFUnhaltable" in world.service.monitor.state.alerts.get(name, {}) for name in FREE))
         facts = await world.facts("halt_confirmed", "halt_acknowledged", "resumed", "halt_delivered")
         seen = {name: list(member.said) for name, member in who.items()}
