@@ -1,217 +1,144 @@
-"""How soon an order to halt closes gates in other processes, over loopback and a real store.
+"""How soon an agent is stopped, in its own process, through the service, and through Prometheus and Alertmanager.
 
     python -m benchmarks.reaction [--json]
 
-`one` times a halt from the moment its request is sent to the service until a gate in another process has closed: the
-fact is committed to SQLite, the lease pushed over the gate's stream, taken and latched. `fleet` times a halt of a thousand
-agents whose leases are held in four processes, until the last of them has it. Clocks are the machine's monotonic one,
-which processes share.
+(a) from telling the gate of a breach to the refused order, in the agent's process; (d) what an allowed order costs there.
+(b) from sending a breach fact to the service until a gate in another process is closed: judged, committed to SQLite
+(synchronous=NORMAL), pushed over the lease's stream, taken and latched; and the same for a person's order to halt.
+(c) a halt of a thousand agents whose gates are in four processes, until the last gate is closed.
+Beside them, in the same run, the same breach fact and the same gate by way of real Prometheus and Alertmanager, with the rendered
+rules, `for: 0s` and `group_wait: 0s`, scraping and evaluating every second and every 100 ms: until the webhook is booked, and until the
+gate is closed. Breaches come at moments spread evenly over the interval.
 """
 
 from __future__ import annotations
 
-import contextlib
-import http.client
-import json
-import selectors
-import socket
+import logging
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
-from typing import IO, Any
 
-from benchmarks.harness import Target, at_most, report, wants_json
+from benchmarks import gate
+from benchmarks.harness import at_most, report, wants_json
+from benchmarks.watching import Gates, Service, named, prometheus
 
-TOKEN = "benchmark-token-" + "b" * 24
 TRIALS = 200
+WARM = 10
 AGENTS = 1_000
 PROCESSES = 4
+FLEET_TRIALS = 3
+SLOW_TRIALS = 21
+"""Breaches by way of Prometheus, for each interval."""
 MOST_MEDIAN_S = 5e-3
 MOST_P99_S = 50e-3
 MOST_FLEET_S = 2.0
-READY_S = 60.0
-
-GATE = """
-import sys, time
-from fleawatch import Gate
-def told(change):
-    sys.stdout.write(f"{change.after} {time.monotonic()}\\n"); sys.stdout.flush()
-gate = Gate("agent-0000", service=sys.argv[1], token=sys.argv[2], state_file="memory:", on_change=told)
-sys.stdin.read()
-gate.close()
-"""
+BEFORE_USD, BREACH_USD = 1_000, 700
 
 
-class Service:
-    """A service of `agents` agents as a process of its own."""
-
-    def __init__(self, folder: Path, agents: int) -> None:
-        with socket.socket() as trial:
-            trial.bind(("127.0.0.1", 0))
-            self.port: int = trial.getsockname()[1]
-        (folder / "token").write_text(TOKEN)
-        listed = "".join(f"  - {{id: agent-{n:04d}, health_url: 'http://127.0.0.1:9'}}\n" for n in range(agents))
-        (folder / "fleawatch.yaml").write_text(
-            f"listen: {{port: {self.port}}}\nstore: {{path: state}}\ncollect: {{interval_s: 600.0, max_age_s: 3600.0}}\n"
-            "access: {tokens: [{name: benchmark, role: operator, token: {file: token}}]}\n"
-            f"agents:\n{listed}"
-        )
-        self._log = (folder / "log").open("wb")
-        self.process = subprocess.Popen(
-            [Path(sys.executable).with_name("fleawatch"), "run", "--config", folder / "fleawatch.yaml"],
-            stdout=self._log, stderr=self._log,
-        )  # fmt: skip
-        deadline = time.monotonic() + READY_S
-        while not self._healthy():
-            if time.monotonic() > deadline:
-                raise RuntimeError("the service did not start")
-            time.sleep(0.1)
-        self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-
-    @property
-    def url(self) -> str:
-        """Its base address."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def ask(self, path: str, document: dict[str, Any]) -> None:
-        """Do something on a connection that is kept open."""
-        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
-        self._connection.request("POST", path, json.dumps(document), headers)
-        answer = self._connection.getresponse()
-        body = answer.read()
-        if answer.status >= http.client.MULTIPLE_CHOICES:
-            raise RuntimeError(body.decode())
-
-    def close(self) -> None:
-        """End it."""
-        self._connection.close()
-        self.process.terminate()
-        self.process.wait(30)
-        self._log.close()
-
-    def _healthy(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/-/healthy", timeout=1):  # noqa: S310 - loopback
-                return True
-        except OSError:
-            return False
+def told(trials: int = TRIALS) -> tuple[list[float], list[float]]:
+    """Seconds to a closed gate in another process, for each trial: from sending a breach fact, and from sending an order to halt."""
+    facts, orders = [], []
+    with Service(1) as service, Gates(service.url, range(1)) as gates:
+        gates.until("active")
+        for number in range(WARM + trials):
+            service.tell(0, BEFORE_USD)
+            time.sleep(0.01)
+            begun = time.monotonic()
+            service.tell(0, BREACH_USD)
+            facts.append(gates.until("halted") - begun)
+            _resume(service, gates, number)
+            begun = time.monotonic()
+            service.act("halt", {"scope": "agent", "target": named(0)})
+            orders.append(gates.until("halted") - begun)
+            _resume(service, gates, number)
+    return facts[WARM:], orders[WARM:]
 
 
-@contextlib.contextmanager
-def service(agents: int) -> Iterator[Service]:
-    """A service for the length of a block."""
-    with tempfile.TemporaryDirectory() as folder:
-        running = Service(Path(folder), agents)
-        try:
-            yield running
-        finally:
-            running.close()
-
-
-def one(trials: int = TRIALS) -> list[float]:
-    """Seconds from sending a halt to a closed gate in another process, for each trial but the first ten."""
-    taken = []
-    with service(1) as running:
-        child = subprocess.Popen(
-            [sys.executable, "-c", GATE, running.url, TOKEN],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        if child.stdout is None:
-            raise RuntimeError("the gate has no output")
-        try:
-            _until(child.stdout, "active")
-            for number in range(trials + 10):
-                begun = time.monotonic()
-                running.ask("/api/v1/halt", {"scope": "agent", "target": "agent-0000", "reason": "benchmark"})
-                closed = _until(child.stdout, "halted")
-                if number >= 10:
-                    taken.append(closed - begun)
-                running.ask("/api/v1/resume", {"scope": "agent", "target": "agent-0000", "reason": "next trial"})
-                _until(child.stdout, "active")
-        finally:
-            child.communicate()
-    return taken
+def _resume(service: Service, gates: Gates, number: int) -> None:
+    """Open the gate for the next trial; its own report of the closing may be on its way, which a resume must not overtake."""
+    time.sleep(0.03)
+    if not service.act("resume", {"scope": "agent", "target": named(0), "rebase": True}):
+        raise RuntimeError(f"trial {number} could not be resumed")
+    gates.until("active")
 
 
 def fleet(agents: int = AGENTS, processes: int = PROCESSES) -> float:
-    """Seconds from sending a halt of the fleet until every lease, held in `processes` processes, says so."""
-    with service(agents) as running:
-        children = [
-            subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.reaction", "--hold", running.url, str(first), str(agents), str(processes)],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            )
-            for first in range(processes)
-        ]  # fmt: skip
+    """Seconds from sending a halt of the fleet until the last gate, of all that `processes` processes hold, is closed."""
+    with Service(agents) as service:
+        held = [Gates(service.url, range(first, agents, processes)) for first in range(processes)]
         try:
-            for child in children:
-                _until(child.stdout, "held")
+            for gates in held:
+                gates.until("active")
+            time.sleep(5.0)  # until first reports are through
             begun = time.monotonic()
-            running.ask("/api/v1/halt", {"scope": "fleet", "reason": "benchmark"})
-            return max(_until(child.stdout, "closed") for child in children) - begun
+            service.act("halt", {"scope": "fleet"})
+            return max(gates.until("halted") for gates in held) - begun
         finally:
-            for child in children:
-                child.communicate()
+            for gates in held:
+                gates.__exit__()
 
 
-def hold(url: str, first: int, agents: int, step: int) -> None:
-    """Hold the leases of every `step`-th agent; say when all are held, and when all say halted."""
-    selector = selectors.DefaultSelector()
-    port = int(url.rpartition(":")[2])
-    waiting, held = set(), set()
-    for number in range(first, agents, step):
-        stream = socket.create_connection(("127.0.0.1", port))
-        path = f"/api/v1/agents/agent-{number:04d}/lease/stream"
-        stream.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
-        selector.register(stream, selectors.EVENT_READ, number)
-        waiting.add(number)
-    total = len(waiting)
-    while waiting:
-        for key, _ in selector.select():
-            data = key.fileobj.recv(1 << 16)  # type: ignore[union-attr]  # sockets were registered
-            if b'"state":"active"' in data and key.data not in held:
-                held.add(key.data)
-                if len(held) == total:
-                    _say("held")
-            if b'"state":"halted"' in data:
-                waiting.discard(key.data)
-    _say("closed")
-
-
-def _say(word: str) -> None:
-    sys.stdout.write(f"{word} {time.monotonic()}\n")
-    sys.stdout.flush()
-
-
-def _until(lines: IO[str] | None, word: str) -> float:
-    for line in lines or ():
-        said, _, at = line.partition(" ")
-        if said == word:
-            return float(at)
-    raise RuntimeError(f"a child ended before it said {word}")
+def scraped(
+    intervals: tuple[float, ...] = (1.0, 0.1), trials: int = SLOW_TRIALS
+) -> dict[float, tuple[list[float], list[float]]]:
+    """By interval, for each trial, seconds from sending a breach fact to the booked webhook, and to the closed gate."""
+    found = {}
+    count = trials * len(intervals)
+    with Service(count, blind=True) as service, Gates(service.url, range(count)) as gates:
+        gates.until("active")
+        for number in range(count):
+            service.tell(number, BEFORE_USD)
+        for place, interval_s in enumerate(intervals):
+            begun, closed = {}, []
+            with prometheus(service, interval_s):
+                for trial in range(trials):
+                    number = place * trials + trial
+                    time.sleep(0.2 + interval_s * trial / trials)
+                    begun[named(number)] = time.time()
+                    started = time.monotonic()
+                    service.tell(number, BREACH_USD)
+                    closed.append(gates.until("halted", range(number, number + 1)) - started)
+            ordered = service.ordered()
+            found[interval_s] = [ordered[name] - at for name, at in begun.items()], closed
+    return found
 
 
 def main() -> int:
     """Measure, print, and say by the exit code whether the bounds hold."""
-    if sys.argv[1:2] == ["--hold"]:
-        hold(sys.argv[2], *map(int, sys.argv[3:6]))
-        return 0
     as_json = wants_json(__doc__ or "")
-    alone, together = sorted(one()), fleet()
-    targets: dict[str, Target] = {
-        "halt_to_closed_gate_median_s": at_most(statistics.median(alone), MOST_MEDIAN_S),
-        "halt_to_closed_gate_p99_s": at_most(alone[int(0.99 * len(alone))], MOST_P99_S),
-        "halt_to_1000_leases_s": at_most(together, MOST_FLEET_S),
+    logging.getLogger("fleawatch").setLevel(logging.CRITICAL)
+    figures, targets = gate.measure()
+    facts, orders = told()
+    together, slow = [fleet() for _ in range(FLEET_TRIALS)], scraped()
+    median = statistics.median(facts)
+    figures |= {
+        "fact_to_closed_gate_s_median": median,
+        "fact_to_closed_gate_s_p99": _p99(facts),
+        "order_to_closed_gate_s_median": statistics.median(orders),
+        "order_to_closed_gate_s_p99": _p99(orders),
+        "trials": float(len(facts)),
+        "halt_to_closed_gates_s_median": statistics.median(together),
+        "halt_to_closed_gates_s_max": max(together),
+        "agents": float(AGENTS),
+        "processes": float(PROCESSES),
+        "scraped_trials": float(SLOW_TRIALS),
     }
-    return report("reaction", {"trials": len(alone), "agents": AGENTS, "processes": PROCESSES}, targets, as_json)
+    for interval_s, (webhook, closed) in slow.items():
+        name = f"prometheus_{round(interval_s * 1000)}ms"
+        figures[f"{name}_fact_to_webhook_s_median"] = statistics.median(webhook)
+        figures[f"{name}_fact_to_closed_gate_s_median"] = statistics.median(closed)
+        figures[f"{name}_fact_to_closed_gate_s_max"] = max(closed)
+        figures[f"{name}_to_ours_ratio"] = statistics.median(closed) / median
+    targets |= {
+        "fact_to_closed_gate_s_median": at_most(median, MOST_MEDIAN_S),
+        "fact_to_closed_gate_s_p99": at_most(_p99(facts), MOST_P99_S),
+        "halt_to_closed_gates_s_max": at_most(max(together), MOST_FLEET_S),
+    }
+    return report("reaction", figures, targets, as_json)
+
+
+def _p99(seconds: list[float]) -> float:
+    return statistics.quantiles(seconds, n=100)[98]
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ from fleawatch.sandbox import books as sandbox_books
 from fleawatch.service.build import build
 from fleawatch.service.load import load
 
-DEBIAN = {"prometheus": "prometheus", "promtool": "prometheus", "chromium": "chromium"}
+DEBIAN = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}
+"""The package of a program, where it is called otherwise."""
 
 
 def binary(name):

@@ -26,7 +26,7 @@ STATE = gauge(
 )
 READY = gauge(
     "pf_halt_ready", "1", (AGENT_ID,), "1 when the halt path answered its last probe.", _GATE,
-    doc="Absent when the last probe is too long ago to say anything about now.",
+    doc="0 also while a halt is overdue and not confirmed. Absent when the last probe is too long ago to say anything about now.",
 )  # fmt: skip
 HALT_STEP_DURATION = histogram(
     "pf_halt_step_duration_seconds",

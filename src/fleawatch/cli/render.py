@@ -11,6 +11,7 @@ import click
 from fleawatch.catalog.fleet import CATALOG
 from fleawatch.cli.output import json_option, message, print_json
 from fleawatch.cli.reference import cli_page, configuration_page
+from fleawatch.render.halts import halt_files
 from fleawatch.render.reference import reference_pages
 from fleawatch.render.runbooks import runbook_pages
 from fleawatch.service.runbooks import runbook_texts
@@ -24,12 +25,24 @@ def _docs(root: click.Command) -> dict[str, str]:
     return pages
 
 
-GENERATORS: Final[dict[str, Callable[[click.Command], dict[str, str]]]] = {"docs": _docs}
+def _halts(_: click.Command) -> dict[str, str]:
+    return halt_files(CATALOG)
+
+
+def _everything(root: click.Command) -> dict[str, str]:
+    return {**_docs(root), **_halts(root)}
+
+
+GENERATORS: Final[dict[str, Callable[[click.Command], dict[str, str]]]] = {
+    "all": _everything,
+    "docs": _docs,
+    "halts": _halts,
+}
 """What can be rendered: a name, and the function that gives path -> text."""
 
 
 @click.command()
-@click.argument("what", type=click.Choice(sorted(GENERATORS)), default="docs")
+@click.argument("what", type=click.Choice(sorted(GENERATORS)), default="all")
 @click.option(
     "--into",
     type=click.Path(path_type=Path, file_okay=False),
@@ -51,7 +64,7 @@ def render(ctx: click.Context, what: str, into: Path, *, check: bool, as_json: b
         print_json({"files": len(pages), "drifted" if check else "written": drifted})
     elif check:
         for path in drifted:
-            message(f"{path} has drifted. Remedy: fleawatch render docs")
+            message(f"{path} has drifted. Remedy: fleawatch render {what}")
     else:
         click.echo(f"{len(pages)} files, {len(drifted)} written")
     ctx.exit(1 if check and drifted else 0)

@@ -28,11 +28,18 @@ log = logging.getLogger("fleawatch.acts")
 FILE: Final = "HALT"
 """Name of the file in the state directory whose presence halts the fleet."""
 FILE_EVERY_S: Final = 0.5
+AHEAD_S: Final = 0.25
+"""Real seconds after which gates are told of an order although it is not recorded."""
+RECORD_S: Final = 5.0
+"""Real seconds for which whoever orders then waits for the record."""
 _NOTE: Final = 300
 
 
 class RefusedActError(Exception):
-    """An act was not done. `status` as HTTP has it: 404 nobody is meant, 409 it is not allowed now, 422 it makes no sense."""
+    """An act was not done. `status` as HTTP has it: 404 nobody is meant, 409 it is not allowed now, 422 it makes no sense.
+
+    503: it is under way, and what is missing is its record.
+    """
 
     def __init__(self, status: int, *problems: Problem) -> None:
         super().__init__(status)
@@ -90,12 +97,13 @@ class Acts:
         self._file = None if directory is None else directory / FILE
         self._drilled = drilled
         self._drill_every_s = drill_every_s
+        self._unrecorded: dict[str, asyncio.Future[None]] = {}
 
     async def halt(self, order: Order) -> tuple[str, list[str]]:
         """Order a halt; its id, and the agents that it or a stricter one holds now.
 
         Raises:
-            RefusedActError: 404 or 422.
+            RefusedActError: 404 or 422; 503 where the gates were told and the store cannot record it yet.
         """
         agents = self._meant(order.scope, order.target)
         if order.mode == "flatten":
@@ -115,8 +123,44 @@ class Acts:
             actor=order.actor,
             note=order.note[:_NOTE],
         )
-        await self._monitor.book([fact])
+        await self._record(fact, [agent.agent_id for agent in agents])
         return halt_id, [agent.agent_id for agent in agents if agent.control.halt is not None]
+
+    async def _record(self, order: HaltOrdered, agent_ids: Sequence[str]) -> None:
+        """Book an order; when that takes long the gates hear of it before, and it is booked as soon as it can be.
+
+        Raises:
+            RefusedActError: 503, that has not happened yet.
+        """
+        booking = self._unrecorded.get(order.halt_id)
+        if booking is None:
+            booking = self._unrecorded[order.halt_id] = asyncio.ensure_future(self._monitor.book([order]))
+            booking.add_done_callback(lambda task: self._recorded(order, task))
+        done, _ = await asyncio.wait({booking}, timeout=AHEAD_S)
+        if not done and not await self._is_known(order):
+            log.warning("the halt %s is told to its gates before it is recorded: the store takes long", order.halt_id)
+            self._leases.tell_ahead(order, agent_ids)
+        if not done:
+            done, _ = await asyncio.wait({booking}, timeout=RECORD_S)
+        if not done:
+            what = f"was told to the gates but is not recorded: {self._monitor.store_error or 'the store takes long'}"
+            raise RefusedActError(
+                503, Problem("", what, "mend the store; it is recorded then, and may be ordered again")
+            )
+        booking.result()
+
+    async def _is_known(self, order: HaltOrdered) -> bool:
+        """Whether this order came before: repeated, it must not close again what was resumed since."""
+        store = self._monitor.store
+        with contextlib.suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(AHEAD_S):
+                return bool(await self._monitor.in_store(lambda: store.known([order.fact_id])))
+        return False
+
+    def _recorded(self, order: HaltOrdered, task: asyncio.Future[None]) -> None:
+        self._unrecorded.pop(order.halt_id, None)
+        if not task.cancelled() and task.exception() is None:
+            self._leases.tell_no_more(order)
 
     async def resume(self, wanted: Release) -> list[str]:
         """Let agents trade again: all that are meant and halted, or none.
@@ -210,8 +254,8 @@ class Acts:
                     try:
                         await self.halt(Order("fleet", "", "halt", "manual", FILE, note, halt_id, source="file"))
                         self._seen_file = halt_id
-                    except StoreError as error:
-                        log.warning("the %s file is not heeded yet: %s", FILE, error)
+                    except (StoreError, RefusedActError) as error:
+                        log.warning("the %s file is not recorded yet: %s", FILE, error)
             await asyncio.sleep(FILE_EVERY_S)
 
     _seen_file = ""

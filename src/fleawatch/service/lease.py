@@ -7,7 +7,9 @@ from typing import Any, Final
 import msgspec
 
 from fleawatch.catalog.limits import LIMITS
+from fleawatch.events import HaltOrdered
 from fleawatch.flow.halting import guard
+from fleawatch.flow.halting.obey import STRICTNESS
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.samples.wallet import cash
 from fleawatch.flow.state import AgentState
@@ -52,8 +54,34 @@ def standing(agent: AgentState) -> Standing:
     )
 
 
-def document(agent: AgentState, policy: Policy, *, issued_at: float, expires_at: float, ttl_s: float) -> bytes:
-    """The lease of an agent as JSON."""
+def closed_by(lease: dict[str, Any], order: HaltOrdered) -> None:
+    """Close a lease by an order that is not recorded yet: within its epoch a gate can only be closed further."""
+    held = lease["halt"]
+    if held is None or STRICTNESS[order.mode] > STRICTNESS[held["mode"]]:
+        lease["halt"] = {
+            "halt_id": order.halt_id,
+            "mode": order.mode,
+            "reason": order.reason,
+            "ordered_at": order.at,
+        }
+    if order.mode == "freeze_payments":
+        lease["payments_frozen"] = True
+    elif order.mode != "reduce":
+        lease["state"] = "halted"
+    elif lease["state"] == "active":
+        lease["state"] = "reducing"
+
+
+def document(
+    agent: AgentState,
+    policy: Policy,
+    *,
+    issued_at: float,
+    expires_at: float,
+    ttl_s: float,
+    order: HaltOrdered | None = None,
+) -> bytes:
+    """The lease of an agent as JSON; `order` is a halt that is told before it is recorded."""
     control = agent.control
     halt, ramp = control.halt, control.ramp
     found: dict[str, Any] = {
@@ -77,4 +105,6 @@ def document(agent: AgentState, policy: Policy, *, issued_at: float, expires_at:
         "payments_frozen": control.frozen,
         "ramp": None if ramp is None else {"until": ramp.until, "max_notional_usd": ramp.max_notional_usd},
     }
+    if order is not None:
+        closed_by(found, order)
     return msgspec.json.encode(found)

@@ -3,6 +3,9 @@
 A lease is made from the state whenever it is asked for, so nothing of it is lost with this process: after a restart an
 agent gets the same state, halt and epoch, and goes on with the time that its own clock still gives it. Streams hold no
 queue: what is sent is the lease as it is now. A renewal that changes nothing is booked at most about twice in its time.
+
+A store that cannot be written must not keep a halt from a gate, and must not let a resume reach one: an order is told
+before it is recorded when that takes long, a resume never.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from fleawatch.events import (
     Tick,
     fact_id,
 )
+from fleawatch.flow.halting.obey import STRICTNESS
 from fleawatch.flow.outputs import Output
 from fleawatch.flow.state import AgentState
 from fleawatch.service.clerk import Clerk
@@ -36,6 +40,9 @@ STREAMS_EACH: Final = 8
 """Streams that one agent may hold open: processes that share its lease."""
 PROBE_S: Final = 5.0
 """Real seconds within which a gate must have answered a probe."""
+RECORDED_S: Final = 2.0
+"""Real seconds for which a lease waits for the record of a resume."""
+_LOOK_S: Final = 0.002
 _SWEEPS: Final = 6
 _SOURCE: Final = "lease"
 _EVERYBODY: Final = (HaltOrdered, Resumed, Tick)
@@ -76,7 +83,9 @@ class Leases:
         self._renewed: dict[str, float] = {}
         self._declared: dict[str, dict[str, float]] = {}
         self._probes: dict[str, tuple[str, asyncio.Future[None]]] = {}
+        self._ahead: dict[str, HaltOrdered] = {}
         monitor.listeners.append(self._committed)
+        monitor.impatient.append(self._committed)
 
     @property
     def beat_s(self) -> float:
@@ -124,8 +133,31 @@ class Leases:
         if agent.control.lease_until is None:
             self.clerk.take([self._granted(agent, now)])
         return document(
-            agent, self._monitor.policy, issued_at=issued_at, expires_at=now + lasting, ttl_s=self.ttl_s
+            agent, self._monitor.policy, issued_at=issued_at, expires_at=now + lasting, ttl_s=self.ttl_s,
+            order=self._ahead.get(agent.agent_id),
         )  # fmt: skip
+
+    async def recorded(self, agent_id: str) -> bool:
+        """Wait a while until no resume of the agent is without a record; whether that is so, and it may get a lease."""
+        deadline = asyncio.get_running_loop().time() + RECORDED_S
+        while self._monitor.resumes_unrecorded(agent_id):
+            if asyncio.get_running_loop().time() > deadline:
+                return False
+            await asyncio.sleep(_LOOK_S)
+        return True
+
+    def tell_ahead(self, order: HaltOrdered, agent_ids: Sequence[str]) -> None:
+        """Tell gates of an order whose record takes long. It stays told until `tell_no_more`."""
+        for agent_id in agent_ids:
+            before = self._ahead.get(agent_id)
+            if before is None or STRICTNESS[order.mode] > STRICTNESS[before.mode]:
+                self._ahead[agent_id] = order
+            for stream in self._streams.get(agent_id, ()):
+                stream.news.set()
+
+    def tell_no_more(self, order: HaltOrdered) -> None:
+        """The order is on record, and part of every lease by that."""
+        self._ahead = {name: one for name, one in self._ahead.items() if one.halt_id != order.halt_id}
 
     def delivered(self, agent_id: str) -> None:
         """A lease reached the agent's side: if it carries a halt, so did that."""
@@ -151,7 +183,11 @@ class Leases:
         await self.clerk.book([*self._due(), *self._wanted()])
 
     def _due(self) -> list[Event]:
-        """Renewals that the record lacks: at most two in the time of a lease, whatever gates do."""
+        """Renewals that the record lacks: at most two in the time of a lease, whatever gates do.
+
+        A record that lies further ahead than a lease lasts was made before the clock was set back: with it, nobody would
+        miss a gate that is lost until the clock has caught up.
+        """
         now = self._clock.now()
         half = self.ttl_s / self._clock.wall(1.0) / 2
         found: list[Event] = []
@@ -159,7 +195,9 @@ class Leases:
             agent = self._monitor.state.agents.get(agent_id)
             if agent is None or until <= now:
                 del self._renewed[agent_id]
-            elif (agent.control.lease_until or 0.0) - now < half < until - now:
+                continue
+            left = (agent.control.lease_until or 0.0) - now
+            if half < until - now <= 3 * half and not half <= left <= 3 * half:
                 found.append(self._granted(agent, now))
         return found
 

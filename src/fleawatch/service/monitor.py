@@ -2,7 +2,8 @@
 
 One task at a time advances the state; a batch is deduplicated against the store, folded, and committed in one
 transaction. When the store cannot commit, the batch waits and is tried again: nothing is booked behind it, nothing is
-lost, and readiness says why. The store is used from one thread of its own, so that no disk holds up the page.
+lost, and readiness says why. What is folded and not recorded may close a gate, and opens none. The store is used from one
+thread of its own, so that no disk holds up the page.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 from fleawatch.clock import Clock
 from fleawatch.errors import BadEvent, StoreError
-from fleawatch.events import AMENDABLE, Amended, AnyEvent, Event, Tick, check, fact_id, merge
+from fleawatch.events import AMENDABLE, Amended, AnyEvent, Event, Resumed, Tick, check, fact_id, merge
 from fleawatch.flow.outputs import Conclusion, Output
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.rules import RulesInForce
@@ -43,6 +44,7 @@ class Monitor:
         failing_since: since when, by the clock; None while it can.
         seq: number of the last recorded fact.
         listeners: told of every batch right after it was committed, with its outputs; they must not block.
+        impatient: told of a batch, the same way, when its commit fails for the first time.
     """
 
     def __init__(self, open_store: Callable[[], Store], clock: Clock) -> None:
@@ -55,6 +57,8 @@ class Monitor:
         self.failing_since: float | None = None
         self.seq = 0
         self.listeners: list[Callable[[Sequence[Event], Sequence[Output]], None]] = []
+        self.impatient: list[Callable[[Sequence[Event], Sequence[Output]], None]] = []
+        self._unrecorded: Sequence[Event] = ()
         self._booking = asyncio.Lock()
         self._ending = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
@@ -110,6 +114,10 @@ class Monitor:
         """What is known about an agent; for sources, which read on from there."""
         return self.state.agents.get(agent_id)
 
+    def resumes_unrecorded(self, agent_id: str) -> bool:
+        """Whether a resume of the agent, or of everybody, is folded and not recorded yet: it must not be acted on."""
+        return any(isinstance(event, Resumed) and event.agent_id in ("", agent_id) for event in self._unrecorded)
+
     async def book(self, events: Iterable[Event]) -> None:
         """Record and fold new facts, in order, together with what follows from them.
 
@@ -129,8 +137,13 @@ class Monitor:
             if not new:
                 return
             facts, outputs = await self._followed(new)
-            self.seq = await self._retried(lambda: self.store.commit(facts, outputs))
-            self._ahead = False
+
+            def late() -> None:
+                for told in self.impatient:
+                    told(facts, outputs)
+
+            self.seq = await self._retried(lambda: self.store.commit(facts, outputs), late)
+            self._ahead, self._unrecorded = False, ()
             for told in self.listeners:
                 told(facts, outputs)
 
@@ -142,6 +155,7 @@ class Monitor:
         facts: list[Event] = []
         outputs: list[Output] = []
         concluded: list[str] = []
+        self._unrecorded = events
         for event in events:
             self.state, followed = step(self.state, event, self.policy)
             facts.append(event)
@@ -261,8 +275,8 @@ class Monitor:
             after=after,
         )
 
-    async def _retried(self, work: Callable[[], T]) -> T:
-        """Do something in the store until it works; readiness tells why it does not."""
+    async def _retried(self, work: Callable[[], T], late: Callable[[], None] | None = None) -> T:
+        """Do something in the store until it works; readiness tells why it does not, and `late` is called the first time."""
         delay = RETRY_FIRST_S
         while True:
             try:
@@ -275,6 +289,9 @@ class Monitor:
                     self.failing_since = self.clock.now()
                 if self._ending.is_set():
                     raise
+                if late is not None:
+                    late()
+                    late = None
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(delay):
                         await self._ending.wait()

@@ -47,6 +47,9 @@ LEAST_PAUSE_S: Final = 0.25
 STORE_LOST_S: Final = 600.0
 """Real seconds after which a store that fails is better opened anew by a restart."""
 
+SET_BACK_S: Final = 60.0
+"""Seconds by which the clock may be behind the newest Tick before it is told of."""
+
 HOUR: Final = 3_600.0
 DAY: Final = 86_400.0
 
@@ -185,6 +188,15 @@ class Service:
         if self.monitor.store_error:
             problems.append(
                 Problem("store", self.monitor.store_error, "free space or mend the store; it is tried again")
+            )
+        behind = self.monitor.state.at - self.clock.now()
+        if behind > SET_BACK_S:
+            problems.append(
+                Problem(
+                    "clock",
+                    f"was set back by {behind:.0f} s: what waits for time to pass stands still until it has caught up",
+                    "set the clock of this machine",
+                )
             )
         untried = [
             agent.agent_id

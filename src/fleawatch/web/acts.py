@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http
 from decimal import Decimal
 from typing import Annotated, Final
 
@@ -168,14 +169,17 @@ class Acts:
         orders, resolved = orders_in(decoded(await body_of(request, LARGEST), object), who.name)
         halted: list[dict[str, object]] = []
         problems: list[Problem] = []
+        status = 404
         for order in orders:
             try:
                 halt_id, held = await self._control.acts.halt(order)
             except RefusedActError as error:
                 problems += error.problems
+                status = max(status, error.status)
                 continue
             halted.append({"halt_id": halt_id, "held": held})
-        if problems and not halted:
-            raise RequestError(404, tuple(problems))
+        # What could not be recorded must be sent again, which a sender does after an error only.
+        if problems and (not halted or status == http.HTTPStatus.SERVICE_UNAVAILABLE):
+            raise RequestError(status, tuple(problems))
         unknown = [problem.what for problem in problems]
         return json_answer(request, {"halted": halted, "resolved_ignored": resolved, "unknown": unknown}, status=202)

@@ -52,11 +52,12 @@ class Leases:
     async def lease(self, request: Request) -> Response:
         """The agent's lease, renewed."""
         agent = held_by(request, self._watched, self._control)
-        return self._answer(agent)
+        return await self._answer(agent)
 
     async def gate(self, request: Request) -> Response:
         """What the agent's gate reports; answered with the lease as it then is."""
         agent = held_by(request, self._watched, self._control)
+        self._writable()
         body = await body_of(request, LARGEST)
         if not self._control.gates.may_report(agent.agent_id):
             raise RequestError(
@@ -66,7 +67,7 @@ class Leases:
             await self._control.gates.report(agent, body)
         except BadReportError as error:
             raise RequestError(error.status, error.problems) from None
-        return self._answer(agent_of(self._watched, agent.agent_id))
+        return await self._answer(agent_of(self._watched, agent.agent_id))
 
     async def probe(self, request: Request) -> Response:
         """A gate answers a probe. Trading is not touched."""
@@ -82,6 +83,7 @@ class Leases:
         """Facts of one agent, one JSON object a line; answers which were taken."""
         identity = admit_agent(request, self._control)
         agent = agent_of(self._watched, identity)
+        self._writable()
         body = await body_of(request, LARGEST_FACTS)
         try:
             facts, refused = admitted(agent, body, self._watched.clock.now())
@@ -100,7 +102,16 @@ class Leases:
         }
         return json_answer(request, document, status=200 if facts or not refused else 422)
 
-    def _answer(self, agent: AgentState) -> Response:
+    def _writable(self) -> None:
+        """Take nothing while nothing can be recorded: whoever reports keeps it, and comes again."""
+        error = self._watched.monitor.store_error
+        if error:
+            raise RequestError(503, (Problem("store", error, "come again"),), {"Retry-After": "5"})
+
+    async def _answer(self, agent: AgentState) -> Response:
+        if not await self._control.leases.recorded(agent.agent_id):
+            problem = Problem("store", "has no record of the resume yet", "come again")
+            raise RequestError(503, (problem,), {"Retry-After": "2"})
         body = self._control.leases.lease(agent)
         self._control.leases.delivered(agent.agent_id)
         return Response(body, 200, {"Cache-Control": "no-store"}, JSON)
@@ -153,6 +164,8 @@ class _Streams:
             if agent is None:
                 await send({"type": "http.response.body", "body": b""})  # watched no more: the gate's lease runs out
                 return
+            if not await leases.recorded(agent_id):
+                continue
             stream.news.clear()
             stream.sent = standing(agent)
             await self._push(send, _message(b"lease", leases.lease(agent)))

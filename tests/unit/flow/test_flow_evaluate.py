@@ -94,6 +94,14 @@ class TestHold:
         assert change.summary == "a-1 is halted at a drawdown of 20.1 %"
         assert "passed 20.0 %" in change.description
 
+    def test_an_agent_that_tells_only_its_balance_is_judged_by_that_fact(self):
+        """Nobody reads it, so no reading ends: its own balance values it, and a breach does not wait for a Tick."""
+        belt = Belt(policy=Policy(alerts=(CATALOG.alerts["PFDrawdownHalt"],)))
+        belt.say(AgentDeclared, AGENT, strategy="steady", collectors=("probe",))
+        belt.balance(AGENT, 1_000)
+        belt.balance(AGENT, 790)
+        assert changes(belt) == [("PFDrawdownHalt", "fired")]
+
     def test_an_alert_that_must_hold_waits(self):
         """The warning fires when the drawdown has lasted a minute."""
         belt = belt_with("PFDrawdownWarning")

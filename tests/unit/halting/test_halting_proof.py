@@ -156,6 +156,22 @@ def test_an_order_of_the_moment_of_the_halt_is_no_order_after_it(belt, after, co
     assert belt.held("a-1").orders == counted
 
 
+def test_an_order_within_the_margin_is_no_offence_and_puts_the_proof_off(belt):
+    """A liar who trades every second is not confirmed by a reading that begins right after the margin, whatever it said."""
+    belt.halt("a-1")
+    belt.acknowledge("a-1")
+    belt.wait(1.5, tick=False)
+    belt.row("a-1", "stake", -1)
+    belt.wait(1, tick=False)
+    belt.read("a-1")
+    assert not belt.confirmed("a-1")
+    held = belt.held("a-1")
+    assert (held.orders, held.lied) == (0, False)
+    belt.wait(2, tick=False)
+    belt.read("a-1")
+    assert belt.confirmed("a-1")
+
+
 def test_what_the_agent_reports_itself_is_no_evidence(belt):
     """Neither for it nor against it."""
     belt.halt("a-1")

@@ -300,3 +300,17 @@ class TestFacts:
         """422; too many lines are 413."""
         assert (await self.send(watched, self.fact(watched, agent_id="b-1"))).status == 422
         assert (await self.send(watched, *[{}] * 1_002)).status == 413
+
+
+@beside(one_agent)
+async def test_a_clock_that_was_set_back_does_not_hide_a_gate_that_is_lost(watched):
+    """The record of a lease that lies hours ahead is made anew, so that its end can be seen."""
+    leases, agent = watched.control.leases, watched.monitor.state.agents["a-1"]
+    leases.lease(agent)
+    await leases.clerk.close()
+    watched.clock.at -= 6 * 3_600
+    leases.lease(agent)
+    (granted,) = leases._due()
+    assert granted.expires_at == pytest.approx(watched.clock.now() + 3.0)
+    await watched.monitor.book([granted])
+    assert leases._due() == []

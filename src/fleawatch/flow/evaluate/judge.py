@@ -15,6 +15,7 @@ from fleawatch.flow.evaluate.conditions import Finding
 from fleawatch.flow.evaluate.context import Context
 from fleawatch.flow.evaluate.program import Program, Rule, compiled
 from fleawatch.flow.policy import Policy
+from fleawatch.flow.samples.gate import unstopped
 from fleawatch.flow.samples.view import Memory
 from fleawatch.flow.state import AgentState, AlertInstance, FleetState
 from fleawatch.flow.verdict import Verdict
@@ -166,12 +167,14 @@ def _of_standing(
 
 
 def _is_gone(rule: Rule, context: Context) -> bool:
-    """Whether there is nothing to watch any more, as far as anybody knows: no open escrow, no lease."""
+    """Whether there is nothing to watch any more, as far as anybody knows: no open escrow, no lease, no halt that failed."""
     agent = context.agent
     if agent is None:
         return False
     if escrow.NEXT_EXPIRY.name in rule.metrics:
         return not any(held.status in _OPEN for held in agent.escrows.values())
+    if gate.READY.name in rule.metrics:
+        return agent.control.probe_ok is not False and not unstopped(agent)
     return gate.LEASE_EXPIRY.name in rule.metrics and agent.control.lease_until is None
 
 

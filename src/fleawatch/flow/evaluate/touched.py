@@ -50,7 +50,7 @@ TOUCHED: Final[dict[str, frozenset[str]]] = {
     "deposit_credited": _NAV | _CASH,
     "faucet_claimed": _NAV | _CASH,
     "bonus_granted": _NAV | _CASH,
-    "balance_read": _names(wallet.SPENDABLE),
+    "balance_read": _NAV | _names(wallet.SPENDABLE),
     "swapped": _NAV,
     "escrow_created": _NAV | _ESCROW,
     "escrow_completed": _ESCROW,
@@ -72,6 +72,8 @@ TOUCHED: Final[dict[str, frozenset[str]]] = {
     "limits_in_force": _names(gate.LIMITS_DIFFERING),
     "limits_declared": _names(gate.LIMITS_DIFFERING),
     "halt_probed": _names(gate.READY),
+    "halt_confirmed": _names(gate.READY),
+    "resumed": _names(gate.READY),
     "delivered": _names(platform.NOTIFICATIONS),
     "amended": _NAV | _TRADES | _CASH,
 }

@@ -32,9 +32,11 @@ def watch(agent: AgentState, halt: Halt, event: Event, policy: HaltingPolicy) ->
         halt.seen[event.collector] = max(begun, halt.seen.get(event.collector, 0.0))
         return _confirmed(agent, halt, event, policy)
     order = order_in(agent, event)
-    if order is None or order.at <= halt.ordered_at + policy.margin_s:
+    if order is None or order.at <= halt.ordered_at or not forbidden(order, halt.mode, frozen=agent.control.frozen):
         return []
-    if not forbidden(order, halt.mode, frozen=agent.control.frozen):
+    if order.at <= halt.ordered_at + policy.margin_s:
+        # By the clocks it may have come before the halt: no offence, and still the last moment of which nothing is proven.
+        halt.last_order_at = max(order.at, halt.last_order_at or 0.0)
         return []
     return _sent(agent, halt, event, order, policy)
 

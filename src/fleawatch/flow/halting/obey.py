@@ -12,7 +12,7 @@ from fleawatch.events import HaltOrdered, Resumed
 from fleawatch.flow.halting.guard import rebased
 from fleawatch.flow.state import AgentState, FleetState, Halt, Happening, Ramp, Standing
 
-_STRICTNESS: Final = {"freeze_payments": 0, "reduce": 1, "halt": 2, "flatten": 3}
+STRICTNESS: Final = {"freeze_payments": 0, "reduce": 1, "halt": 2, "flatten": 3}
 _STATE: Final = {"reduce": "reducing", "halt": "halted", "flatten": "halted"}
 
 
@@ -45,7 +45,7 @@ def standing_for(fleet: FleetState, agent: AgentState) -> Standing | None:
         )
         if standing is not None and agent.agent_id not in standing.freed and would_change(agent, standing.mode)
     ]
-    return max(found, key=lambda standing: _STRICTNESS[standing.mode], default=None)
+    return max(found, key=lambda standing: STRICTNESS[standing.mode], default=None)
 
 
 def resumed(fleet: FleetState, event: Resumed) -> None:
@@ -128,7 +128,7 @@ def _halt(event: HaltOrdered) -> Halt:
 
 
 def _stricter(one: str, other: str) -> bool:
-    return _STRICTNESS[one] > _STRICTNESS[other]
+    return STRICTNESS[one] > STRICTNESS[other]
 
 
 def _standing_key(scope: str, target: str) -> str:

@@ -11,6 +11,7 @@ from fleawatch.flow.fold.limits import differing
 from fleawatch.flow.samples.shape import Value, fixed
 from fleawatch.flow.samples.view import AgentView
 from fleawatch.flow.samples.wording import halt_word
+from fleawatch.flow.state import AgentState
 from fleawatch.units import MINUTE
 
 PROBE_AGE: Final = 15 * MINUTE
@@ -40,15 +41,22 @@ def gate(view: AgentView) -> Sequence[Value]:
 
 
 def safety(view: AgentView) -> tuple[Value, Value]:
-    """Whether the halt path answered its last probe, and how many limits the agent does not enforce as declared.
+    """Whether the agent could be halted now, and how many limits the agent does not enforce as declared.
 
-    None: before the first probe, and when the last is long ago; until limits were declared and told, or while the agent
+    0 also while a halt is overdue and not confirmed, whatever its gate answers. None: before the first probe, and when the last is long ago; until limits were declared and told, or while the agent
     may still take them up.
     """
     control = view.agent.control
     probed = control.probe_ok is not None and view.at - control.probe_at <= PROBE_AGE
     taking_up = control.limits_at < control.declared_at and view.at - control.declared_at < ANSWERS_WITHIN
-    return (int(bool(control.probe_ok)) if probed else None, None if taking_up else differing(view.agent))
+    ready = 0 if unstopped(view.agent) else int(bool(control.probe_ok)) if probed else None
+    return (ready, None if taking_up else differing(view.agent))
+
+
+def unstopped(agent: AgentState) -> bool:
+    """Whether a halt of the agent is overdue and not confirmed."""
+    halt = agent.control.halt
+    return halt is not None and halt.overdue_at is not None and "confirmed" not in halt.steps
 
 
 READERS = (
