@@ -110,6 +110,11 @@ class Monitor:
             replayed += len(page)
         return replayed
 
+    @property
+    def recording(self) -> bool:
+        """Whether what is booked is recorded: not before `recover`, not once the service has ended with a store that failed."""
+        return self._store is not None and not self._ahead
+
     def known(self, agent_id: str) -> AgentState | None:
         """What is known about an agent; for sources, which read on from there."""
         return self.state.agents.get(agent_id)

@@ -90,6 +90,9 @@ class Leases:
         except ValueError as error:
             raise RequestError(413, (Problem("", f"had {error}", "send several requests"),)) from None
         await self._control.leases.clerk.book(facts)
+        if not self._watched.monitor.recording:
+            # Whoever reports keeps what it reported until somebody has it.
+            raise RequestError(503, (Problem("store", "has not recorded it", "come again"),), {"Retry-After": "2"})
         document = {
             "taken": [fact.fact_id for fact in facts],
             "refused": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NamedTuple
@@ -48,15 +49,17 @@ class Drafter:
 
     Args:
         agent_id: whose they are.
-        mark: the same for all facts of this process and of no other.
         now: the time of day, unix seconds.
     """
 
-    def __init__(self, agent_id: str, mark: str, now: Callable[[], float]) -> None:
+    def __init__(self, agent_id: str, now: Callable[[], float]) -> None:
         self._agent_id = agent_id
-        self._mark = mark
         self._now = now
-        self._count = 0
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin anew with a mark that no other process has: after a fork the old one is the parent's."""
+        self._mark, self._count = secrets.token_hex(6), 0
 
     def fact(self, draft: Draft) -> Event:
         """The fact.

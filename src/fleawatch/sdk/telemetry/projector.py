@@ -111,7 +111,8 @@ class Projector:
                 sink.close(max(0.05, deadline - time.monotonic()))
 
     def after_fork(self) -> None:
-        """This is the child of a fork."""
+        """This is the child of a fork: its facts have ids of their own."""
+        self._drafter.renew()
         for sink in self.sinks:
             with self._shield.over(f"sink_{sink.name}"):
                 sink.after_fork()

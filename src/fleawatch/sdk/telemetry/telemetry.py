@@ -11,7 +11,6 @@ sinks. Nothing here raises into the agent's code, unless a test of pytest is run
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 from collections.abc import Sequence
@@ -97,12 +96,12 @@ class Telemetry:
         self._told_alive = time.monotonic()
         self._closing = threading.Lock()
         self._scrape = scrape(self.settings)
-        drafter = Drafter(self.settings.agent_id, secrets.token_hex(6), time.time)
+        drafter = Drafter(self.settings.agent_id, time.time)
         self.projector = Projector(
             self.settings.agent_id, self.strategy, (self._scrape, *sinks_for(self.settings), *sinks), drafter, self.shield, time.time,
             environment=self.settings.environment, version=self.settings.version, private=frozenset(self.settings.private),
         )  # fmt: skip
-        self._pipeline = Pipeline(self.projector.work, self._beat, self.projector.after_fork, self.shield)
+        self._pipeline = Pipeline(self.projector.work, self._beat, self._renew, self.shield)
         metrics = self.settings.metrics
         self._server = None if metrics is None else MetricsServer(self, metrics)
 
@@ -281,6 +280,11 @@ class Telemetry:
             self._told_alive = now
             self.heartbeat()
         self.projector.beat()
+
+    def _renew(self) -> None:
+        """This is the child of a fork."""
+        self.ids.after_fork()
+        self.projector.after_fork()
 
     def flush(self, within_s: float = 5.0) -> bool:
         """Carry everything that was told so far; whether it was carried within the time."""

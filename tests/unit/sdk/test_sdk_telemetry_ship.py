@@ -1,0 +1,204 @@
+"""Facts to the service: at least once, across deaths of either side, and never at the agent's expense."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from fleawatch import Telemetry
+from fleawatch.sdk.telemetry.ship import Ship
+from fleawatch.sdk.telemetry.spool import Spool
+from fleawatch.testing.facts_server import FactsServer
+from fleawatch.testing.telemetry_contract import TelemetrySinkContract
+
+
+@pytest.fixture
+def server():
+    """A service that takes everything."""
+    with FactsServer() as found:
+        yield found
+
+
+@pytest.fixture
+def spool(tmp_path):
+    """Where facts wait."""
+    return tmp_path / "spool"
+
+
+def telemetry_to(server, spool, **more):
+    return Telemetry("a-1", service=server.address, spool=str(spool), heartbeat_s=None, **more)
+
+
+def kinds(server):
+    return sorted(fact["kind"] for fact in server.taken.values())
+
+
+def test_facts_arrive_with_the_agents_token(server, spool, tmp_path):
+    """Everything that was told, under the token of the file, and nothing is left behind."""
+    token = tmp_path / "token"
+    token.write_text("agent-token-1\n")
+    telemetry = telemetry_to(server, spool, token_file=str(token))
+    with telemetry.order(market="BTC-USD", side="buy", notional_usd=500) as order:
+        order.filled("o-1", price=100, trade_id="t-1")
+    assert telemetry.shutdown()
+    assert kinds(server) == ["order_filled", "order_placed"]
+    assert set(server.tokens) == {"Bearer agent-token-1"}
+    assert list(spool.iterdir()) == []
+
+
+def test_many_facts_are_few_requests(server, spool):
+    """Batches, none larger than the service takes."""
+    telemetry = telemetry_to(server, spool)
+    for number in range(3_000):
+        telemetry.funding("BTC-USD", number)
+    assert telemetry.shutdown(20)
+    assert len(server.taken) == 3_000
+    assert max(server.requests) <= 1_000
+    assert len(server.requests) < 100
+
+
+@pytest.mark.parametrize("answers", [[503, 503], [500], [429], [401], [403]])
+def test_what_may_pass_is_tried_again(server, spool, answers):
+    """A service that is busy, broken, or does not know the token yet gets the facts later."""
+    server.answers = list(answers)
+    telemetry = telemetry_to(server, spool)
+    telemetry.funding("BTC-USD", 1)
+    assert telemetry.flush(10)
+    assert kinds(server) == ["funding_paid"]
+    assert telemetry.dropped == {}
+    telemetry.shutdown()
+
+
+def test_what_is_refused_for_good_is_counted_and_let_go(server, spool):
+    """One line of a batch, or all of it: the others go on."""
+    server.refuse = {"funding_paid"}
+    telemetry = telemetry_to(server, spool)
+    telemetry.funding("BTC-USD", 1)
+    telemetry.strategy_switch("calm")
+    assert telemetry.flush(10)
+    telemetry.funding("BTC-USD", 2)
+    assert telemetry.flush(10)
+    assert kinds(server) == ["strategy_switched"]
+    assert telemetry.dropped == {"sink_service": 2}
+    telemetry.shutdown()
+
+
+def test_a_service_that_is_away_gets_everything_when_it_is_back(spool):
+    """What was told meanwhile waits in files, and survives the agent's end."""
+    with FactsServer() as server:
+        port = server.port
+    telemetry = Telemetry("a-1", service=f"http://127.0.0.1:{port}", spool=str(spool), heartbeat_s=None)
+    for number in range(50):
+        telemetry.funding("BTC-USD", number)
+    telemetry.shutdown(0.5)
+    assert len(list(spool.glob("*.facts"))) == 1
+    with FactsServer(port) as server:
+        telemetry = Telemetry("a-1", service=server.address, spool=str(spool), heartbeat_s=None)
+        assert telemetry.flush(10)
+        telemetry.shutdown()
+        assert len(server.taken) == 50
+    assert list(spool.iterdir()) == []
+
+
+KILLED = """
+    import os, signal, sys
+    from fleawatch import Telemetry
+    telemetry = Telemetry("a-1", service=sys.argv[1], spool=sys.argv[2], heartbeat_s=None)
+    for number in range(200):
+        telemetry.funding("BTC-USD", number)
+    telemetry._pipeline.flush(10)
+    print("told", flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_agent_has_lost_nothing_that_it_had_carried(server, spool):
+    """The next process of the agent sends what the killed one could not; twice is once."""
+    address = server.address
+    server.answers = [503] * 1000
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(KILLED), address, str(spool)], capture_output=True, text=True, timeout=60,
+        env={**os.environ, "PYTEST_CURRENT_TEST": ""}, check=False,
+    )  # fmt: skip
+    assert done.stdout == "told\n", done.stderr
+    server.answers = []
+    telemetry = telemetry_to(server, spool)
+    assert telemetry.flush(10)
+    telemetry.shutdown()
+    assert len(server.taken) == 200
+
+
+def test_two_processes_do_not_take_each_others_facts(spool):
+    """A segment is locked by whoever writes it."""
+    first, second = Spool(spool, "a-1"), Spool(spool, "a-1")
+    first.append([b"1"])
+    third = Spool(spool, "a-1")
+    assert (len(first), len(second), len(third)) == (1, 0, 0)
+    first.close()
+    assert len(Spool(spool, "a-1")) == 1
+
+
+def test_a_spool_that_is_full_loses_its_oldest_segment_and_says_so(spool):
+    """The disk is the agent's: what does not fit goes, oldest first."""
+    found = Spool(spool, "a-1", size=3 << 20)
+    line = b"x" * 1023
+    for _ in range(5):
+        found.append([line] * 1024)
+    assert found.dropped == 2 * 1024
+    assert len(found) == 3 * 1024
+    found.close()
+
+
+def test_what_was_sent_is_remembered_within_a_segment(spool):
+    """After a kill only the rest is sent again."""
+    found = Spool(spool, "a-1")
+    found.append([b"1", b"2", b"3"])
+    found.done(len(found.batch(2, 1 << 20)))
+    for segment in found._segments:
+        segment.abandon()
+    assert Spool(spool, "a-1").batch(10, 1 << 20) == [b"3"]
+
+
+def test_a_line_without_an_end_was_told_to_nobody(spool):
+    """A process killed in the middle of a write left half a fact: it is not sent."""
+    spool.mkdir()
+    (spool / "a-1.1.x.facts").write_bytes(b"whole\nhal")
+    assert Spool(spool, "a-1").batch(10, 1 << 20) == [b"whole"]
+
+
+def test_a_child_has_a_spool_of_its_own(server, spool):
+    """Parent and child both send their own facts, each once."""
+    telemetry = telemetry_to(server, spool)
+    telemetry.funding("BTC-USD", 1)
+    assert telemetry.flush(10)
+    child = os.fork()
+    if child == 0:  # pragma: no cover - another process
+        telemetry.funding("ETH-USD", 2)
+        telemetry.flush(10)
+        os._exit(0)
+    os.waitpid(child, 0)
+    telemetry.funding("SOL-USD", 3)
+    assert telemetry.shutdown()
+    assert sorted(fact["market"] for fact in server.taken.values()) == ["BTC-USD", "ETH-USD", "SOL-USD"]
+
+
+def test_without_a_directory_facts_wait_in_memory(server):
+    """For programs that may not write: nothing survives them, and nothing is written."""
+    telemetry = Telemetry("a-1", service=server.address, heartbeat_s=None)
+    telemetry.funding("BTC-USD", 1)
+    assert telemetry.shutdown()
+    assert [json.loads(json.dumps(fact))["market"] for fact in server.taken.values()] == ["BTC-USD"]
+
+
+class TestContract(TelemetrySinkContract):
+    """What every sink must do."""
+
+    @pytest.fixture
+    def sink(self, server, spool):
+        """A sink to a service that takes everything."""
+        found = Ship(server.address, lambda: None, Spool(spool, "a-1"))
+        yield found
+        found.close(5)
