@@ -65,6 +65,43 @@ def trace_fields(span: SpanRecord | None) -> dict[str, str]:
     }
 
 
+class Lines:
+    """Makes lines of facts. `service`, `environment` and `version` are on each."""
+
+    def __init__(self, *, service: str, environment: str = "", version: str = "") -> None:
+        self._common = {"service": service, "env": environment, "version": version}
+
+    def of(self, seen: Sequence[Observed]) -> list[bytes]:
+        """The lines of what was seen, each with its line feed; a fact that nobody looks for has none."""
+        return [line for fact, span in seen if fact is not None and (line := self._line(fact, span)) is not None]
+
+    def _line(self, fact: Event, span: SpanRecord | None) -> bytes | None:
+        teller = _TELLERS.get(type(fact))
+        told = None if teller is None else teller(fact)
+        if told is None:
+            return None
+        event, level, fields = told
+        line: dict[str, Any] = {
+            "timestamp": iso(fact.at),
+            "level": level,
+            "logger": "fleawatch",
+            "message": event.replace("_", " "),
+            **self._common,
+            "agent_id": fact.agent_id,
+            "event": event,
+            **trace_fields(span),
+        }
+        if span is not None and span.error_type:
+            fields = {**fields, "error.kind": span.error_type, "error.message": span.error_message}
+        for name, value in scrub_fields(
+            {name: value for name, value in fields.items() if value not in (None, "")}
+        ).items():
+            line[name if name not in _TAKEN or name.startswith("error.") or name == "strategy" else f"field.{name}"] = (
+                value
+            )
+        return _encode(line) + b"\n"
+
+
 class FactLog:
     """Writes facts as lines.
 
@@ -86,12 +123,12 @@ class FactLog:
         self._standard = where
         self._file: IO[bytes] | None = None
         self._identity: tuple[int, int] = (0, 0)
-        self._common = {"service": service, "env": environment, "version": version}
+        self._lines = Lines(service=service, environment=environment, version=version)
         self._open()
 
     def take(self, seen: Sequence[Observed], state: FleetState) -> None:
         del state
-        lines = [line for fact, span in seen if fact is not None and (line := self._line(fact, span)) is not None]
+        lines = self._lines.of(seen)
         if not lines:
             return
         try:
@@ -143,32 +180,6 @@ class FactLog:
         self._file.write(body)
         if self._path is None:
             self._file.flush()
-
-    def _line(self, fact: Event, span: SpanRecord | None) -> bytes | None:
-        teller = _TELLERS.get(type(fact))
-        told = None if teller is None else teller(fact)
-        if told is None:
-            return None
-        event, level, fields = told
-        line: dict[str, Any] = {
-            "timestamp": iso(fact.at),
-            "level": level,
-            "logger": "fleawatch",
-            "message": event.replace("_", " "),
-            **self._common,
-            "agent_id": fact.agent_id,
-            "event": event,
-            **trace_fields(span),
-        }
-        if span is not None and span.error_type:
-            fields = {**fields, "error.kind": span.error_type, "error.message": span.error_message}
-        for name, value in scrub_fields(
-            {name: value for name, value in fields.items() if value not in (None, "")}
-        ).items():
-            line[name if name not in _TAKEN or name.startswith("error.") or name == "strategy" else f"field.{name}"] = (
-                value
-            )
-        return _encode(line) + b"\n"
 
 
 class _Text:

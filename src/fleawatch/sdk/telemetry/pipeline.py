@@ -83,14 +83,18 @@ class Pipeline:
     def call(self, work: Callable[[], _Answer], within_s: float) -> _Answer:
         """The answer of `work`, done in the thread between two batches, so that it sees no half of one.
 
+        Once the thread has ended nothing changes any more, and the caller does it.
+
         Raises:
-            TimeoutError: the thread did not come to it in time, or has ended.
+            TimeoutError: the thread did not come to it in time.
             Exception: what `work` raised.
         """
+        if not self._thread.is_alive():
+            return work()
         answered: Future[_Answer] = Future()
         self._calls.append((work, answered))
         self._asked.set()
-        return answered.result(within_s if self._thread.is_alive() else 0.0)
+        return answered.result(within_s)
 
     def _answer(self) -> None:
         while self._calls:
@@ -116,6 +120,7 @@ class Pipeline:
                 beaten = now
                 self._guarded(self._beat)
             if stopping and not self._queue:
+                self._answer()
                 return
             if not worked:
                 self._asked.wait(_IDLE_S)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -58,6 +58,7 @@ from fleawatch.sdk.telemetry.projector import Projector
 from fleawatch.sdk.telemetry.settings import Settings, settings
 from fleawatch.sdk.telemetry.told import Told
 from fleawatch.sdk.telemetry.trading import Cycle, Number, Order, Signal
+from fleawatch.sdk.timing import Timing
 
 HEARTBEAT_S: Final = 15.0
 
@@ -71,6 +72,8 @@ class Telemetry:
         file: TOML file with settings.
         heartbeat_s: how often a sign of life is told; None for never.
         ids: of spans; seeded in tests.
+        timing: the clocks; moved by hand in tests.
+        environ: in place of the process's environment.
         chosen: any of `Settings`, by name.
 
     Raises:
@@ -85,20 +88,24 @@ class Telemetry:
         file: str | Path | None = None,
         heartbeat_s: float | None = HEARTBEAT_S,
         ids: Ids | None = None,
+        timing: Timing | None = None,
+        environ: Mapping[str, str] | None = None,
         **chosen: Any,
     ) -> None:
-        self.settings: Settings = settings({"agent_id": agent_id, **chosen}, file=file)
+        self.settings: Settings = settings({"agent_id": agent_id, **chosen}, environ, file)
         self.strategy = self.settings.strategy
         self.ids = ids or Ids(self.settings.sample)
         self.shield = Shield()
+        self._timing = timing
+        self._now = time.time if timing is None else timing.now
         self._heartbeat_s = heartbeat_s
         self._acted_ns = 0
         self._told_alive = time.monotonic()
         self._closing = threading.Lock()
         self._scrape = scrape(self.settings)
-        drafter = Drafter(self.settings.agent_id, time.time)
+        drafter = Drafter(self.settings.agent_id, self._now)
         self.projector = Projector(
-            self.settings.agent_id, self.strategy, (self._scrape, *sinks_for(self.settings), *sinks), drafter, self.shield, time.time,
+            self.settings.agent_id, self.strategy, (self._scrape, *sinks_for(self.settings), *sinks), drafter, self.shield, self._now,
             environment=self.settings.environment, version=self.settings.version, private=frozenset(self.settings.private),
         )  # fmt: skip
         self._pipeline = Pipeline(self.projector.work, self._beat, self._renew, self.shield)
@@ -109,11 +116,11 @@ class Telemetry:
 
     def now_ns(self) -> int:
         """Unix nanoseconds."""
-        return time.time_ns()
+        return time.time_ns() if self._timing is None else round(self._timing.now() * 1e9)
 
     def elapsed_ns(self) -> int:
         """Nanoseconds on a clock that nobody sets."""
-        return time.perf_counter_ns()
+        return time.perf_counter_ns() if self._timing is None else round(self._timing.elapsed() * 1e9)
 
     def hand_in(self, operation: Operation) -> None:
         """Take a finished operation."""
@@ -195,7 +202,7 @@ class Telemetry:
             "payout": payout,
             "strategy": self.strategy or None,
         }
-        self._put(Draft(ParlaySettled, time.time(), parlay_id, draft))
+        self._put(Draft(ParlaySettled, self._now(), parlay_id, draft))
 
     def strategy_switch(self, after: str, *, reason: str = "") -> None:
         """The agent follows another strategy from now on."""
@@ -204,7 +211,7 @@ class Telemetry:
 
     def position_opened(self, position_id: str, **position: Any) -> None:
         """A position exists; fields of `events.PositionOpened`."""
-        self._put(Draft(PositionOpened, time.time(), position_id, {"position_id": position_id, **position}))
+        self._put(Draft(PositionOpened, self._now(), position_id, {"position_id": position_id, **position}))
 
     def position_marked(self, position_id: str, *, market: str, price: Number, unrealized_pnl_usd: Number) -> None:
         """An open position was valued."""
@@ -214,7 +221,7 @@ class Telemetry:
 
     def position_closed(self, position_id: str, **position: Any) -> None:
         """A position went flat; fields of `events.PositionClosed`."""
-        self._put(Draft(PositionClosed, time.time(), position_id, {"position_id": position_id, **position}))
+        self._put(Draft(PositionClosed, self._now(), position_id, {"position_id": position_id, **position}))
 
     def capital(self, capital_usd: Number) -> None:
         """The account value at the exchange, unrealised P&L excluded."""
@@ -222,7 +229,7 @@ class Telemetry:
 
     def price(self, market: str, price: Number, *, at: float | None = None) -> None:
         """A price the agent decides on; `at` is when the exchange made it, unix seconds."""
-        self._put(Draft(MarketTick, time.time() if at is None else at, "", {"market": market, "price": price}))
+        self._put(Draft(MarketTick, self._now() if at is None else at, "", {"market": market, "price": price}))
 
     def limits(self, limits: dict[str, float], *, epoch: int = 0) -> None:
         """The limits that the agent enforces, by name, in the units of the catalog."""
@@ -237,7 +244,7 @@ class Telemetry:
         self._tell(Heartbeat, last_action_at=self._acted_ns / 1e9 or None)
 
     def _tell(self, kind: Any, **fields: Any) -> None:
-        self._put(Draft(kind, time.time(), "", fields))
+        self._put(Draft(kind, self._now(), "", fields))
 
     def _put(self, draft: Draft) -> None:
         self._pipeline.put(Told(draft))
@@ -250,7 +257,7 @@ class Telemetry:
         Raises:
             TimeoutError: the worker did not come to it in time.
         """
-        return self._pipeline.call(lambda: self._scrape.body(time.time(), openmetrics=openmetrics), within_s)
+        return self._pipeline.call(lambda: self._scrape.body(self._now(), openmetrics=openmetrics), within_s)
 
     @property
     def metrics_port(self) -> int | None:
