@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
 DEBIAN := prometheus prometheus-alertmanager prometheus-pushgateway postgresql-15 chromium
-BENCHMARKS := fold exposition poll stats memory routing audit gate reaction
+BENCHMARKS := fold exposition poll stats memory routing audit gate reaction instrument
 
 .PHONY: install install-test demo test soak check bench render clean
 .DEFAULT_GOAL := help
