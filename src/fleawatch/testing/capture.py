@@ -38,13 +38,13 @@ class Captured:
         timing: its clocks; `timing.advance(seconds)` lets time pass.
     """
 
-    def __init__(self, agent_id: str, strategy: str, seed: int) -> None:
+    def __init__(self, agent_id: str, strategy: str, seed: int, **chosen: Any) -> None:
         self.timing = ManualTiming()
         self._recorder = Recorder()
         self._log = _Log()
         self.telemetry = Telemetry(
             agent_id, strategy=strategy, sinks=[self._recorder, self._log], heartbeat_s=None, ids=Ids(seed=seed),
-            timing=self.timing, environ={},
+            timing=self.timing, environ={}, **chosen,
         )  # fmt: skip
 
     def facts(self, kind: str = "") -> list[dict[str, Any]]:

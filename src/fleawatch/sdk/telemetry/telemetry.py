@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from fleawatch.events import (
     AgentError,
@@ -37,6 +37,7 @@ from fleawatch.events import (
 )
 from fleawatch.ports import TelemetrySink
 from fleawatch.scrub import scrub
+from fleawatch.sdk.client.watch import aiohttp_trace, watch
 from fleawatch.sdk.shield import Shield
 from fleawatch.sdk.telemetry.backends import sinks_for
 from fleawatch.sdk.telemetry.backends.prometheus import MetricsServer, asgi, wsgi
@@ -61,6 +62,8 @@ from fleawatch.sdk.telemetry.trading import Cycle, Number, Order, Signal
 from fleawatch.sdk.timing import Timing
 
 HEARTBEAT_S: Final = 15.0
+
+_Client = TypeVar("_Client")
 
 
 class Telemetry:
@@ -168,6 +171,20 @@ class Telemetry:
     def escrow_timeout(self, escrow_id: str) -> EscrowTimeout:
         """An escrow came back after its time; see `EscrowTimeout`."""
         return EscrowTimeout(self, escrow_id=escrow_id)
+
+    # The client.
+
+    def client(self, client: _Client) -> _Client:
+        """Watch a client of httpx, httpx2 or requests: each call is a span and counts. The same client comes back.
+
+        Raises:
+            TypeError: it is no such client; for aiohttp see `aiohttp`.
+        """
+        return watch(client, self, self.shield, self.settings.propagate_hosts)
+
+    def aiohttp(self) -> Any:
+        """What watches sessions of aiohttp: `ClientSession(trace_configs=[telemetry.aiohttp()])`."""
+        return aiohttp_trace(self, self.shield, self.settings.propagate_hosts)
 
     # Words.
 

@@ -1,0 +1,173 @@
+"""The user's own client, watched: spans and counted calls by route, with nothing of it changed."""
+
+import asyncio
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import aiohttp
+import httpx
+import pytest
+import requests
+
+from fleawatch.catalog.labels import ENDPOINT
+from fleawatch.sdk.client.endpoint import endpoint_of, shown
+from fleawatch.testing.capture import Captured
+
+KEY = "sk_live_0123456789abcdef"
+
+
+@pytest.fixture(scope="module")
+def platform():
+    """A server that answers by its path, and keeps the headers it saw."""
+    seen = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append(dict(self.headers))
+            self.send_response(500 if "history" in self.path else 200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_):
+            """A test is no place for an access log."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = False
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", seen
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(params=[(), ("127.0.0.1",)], ids=["private", "trusted"])
+def seen(request):
+    """A captured telemetry, which sends its context nowhere or to the platform of the test."""
+    found = Captured("a-1", "", 1, propagate_hosts=request.param)
+    yield found
+    found.telemetry.shutdown()
+
+
+def by_httpx(telemetry, url):
+    with httpx.Client() as client:
+        return telemetry.client(client).get(url, headers={"Authorization": KEY}).status_code
+
+
+def by_httpx_later(telemetry, url):
+    async def work():
+        async with httpx.AsyncClient() as client:
+            return (await telemetry.client(client).get(url, headers={"Authorization": KEY})).status_code
+
+    return asyncio.run(work())
+
+
+def by_requests(telemetry, url):
+    with requests.Session() as session:
+        return telemetry.client(session).get(url, headers={"Authorization": KEY}, timeout=5).status_code
+
+
+def by_aiohttp(telemetry, url):
+    async def work():
+        async with (
+            aiohttp.ClientSession(trace_configs=[telemetry.aiohttp()]) as session,
+            session.get(url, headers={"Authorization": KEY}) as response,
+        ):
+            return response.status
+
+    return asyncio.run(work())
+
+
+every = pytest.mark.parametrize("call", [by_httpx, by_httpx_later, by_requests, by_aiohttp])
+
+
+@every
+def test_a_call_is_a_span_and_a_fact_of_its_route(call, seen, platform):
+    """Named by the template; neither id, query nor key is anywhere."""
+    url, headers = platform
+    with seen.telemetry.cycle() as cycle:
+        assert call(seen.telemetry, f"{url}/escrow/esc_secret_1?token=hidden") == 200
+    (fact,) = seen.facts("api_call")
+    assert (fact["endpoint"], fact["method"], fact["status_code"]) == ("escrow/get", "GET", "200")
+    (span,) = seen.spans("pf.http.request")
+    assert (span["kind"], span["parent_id"]) == ("client", f"{cycle.place.span_id:016x}")
+    assert (span["attributes"]["url.full"], span["attributes"]["http.response.status_code"]) == (
+        f"{url}/escrow/get",
+        200,
+    )
+    text = str(seen.spans()) + str(seen.facts())
+    assert not [secret for secret in ("esc_secret", "hidden", KEY) if secret in text]
+    trusted = bool(seen.telemetry.settings.propagate_hosts)
+    sent = {name.lower(): value for name, value in headers[-1].items()}
+    assert sent.get("traceparent") == (f"00-{span['trace_id']}-{span['span_id']}-01" if trusted else None)
+
+
+@every
+def test_an_error_of_the_platform_is_an_error_of_the_span_and_no_exception(call, seen, platform):
+    """The agent gets its answer as ever."""
+    assert call(seen.telemetry, f"{platform[0]}/api/v1/bets/history") == 500
+    (fact,) = seen.facts("api_call")
+    (span,) = seen.spans("pf.http.request")
+    assert (fact["endpoint"], fact["status_code"], span["error_type"]) == ("bets/history", "500", "500")
+
+
+@every
+def test_no_answer_is_counted_and_raised_as_it_was(call, seen):
+    """Nothing listens there: the client's own exception arrives, and the call counts as one without an answer."""
+    with pytest.raises((httpx.ConnectError, requests.ConnectionError, aiohttp.ClientConnectorError)):
+        call(seen.telemetry, "http://127.0.0.1:9/v1/trade/open")
+    (fact,) = seen.facts("api_call")
+    assert (fact["endpoint"], fact["status_code"]) == ("trade/open", "network")
+
+
+def test_watching_twice_counts_once(seen, platform):
+    """And the client that comes back is the one that was given."""
+    with httpx.Client() as client:
+        assert seen.telemetry.client(seen.telemetry.client(client)) is client
+        client.get(f"{platform[0]}/health")
+    assert len(seen.facts("api_call")) == 1
+
+
+def test_what_goes_wrong_in_watching_is_kept_in(seen, platform, monkeypatch):
+    """The call is made and answered; the mistake is counted."""
+    monkeypatch.setattr("fleawatch.sdk.client.watch.Call", lambda *_, **__: 1 / 0)
+    with httpx.Client() as client:
+        assert seen.telemetry.client(client).get(f"{platform[0]}/health").status_code == 200
+    assert seen.telemetry.dropped == {"client": 1}
+
+
+def test_what_is_no_client_is_refused():
+    """With a message that says what to do for aiohttp."""
+    seen = Captured("a-1", "", 1)
+    with pytest.raises(TypeError, match="is no client"):
+        seen.telemetry.client(object())
+
+    async def work():
+        async with aiohttp.ClientSession() as session:
+            seen.telemetry.client(session)
+
+    with pytest.raises(TypeError, match="trace_configs"):
+        asyncio.run(work())
+    seen.telemetry.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("path", "endpoint"),
+    [
+        ("/api/v1/auth/balance", "auth/balance"), ("/api/v1/games/coin_flip", "games/play"), ("/v1/trade/open", "trade/open"),
+        ("/escrow/release/esc_1", "escrow/release"), ("/escrow/esc_1/release", "escrow/release"), ("/escrow/esc_1", "escrow/get"),
+        ("/v1/wallet/usdc-balance", "wallet/balance"), ("/v1/wallet/balance/0xabc", "wallet/balance"), ("/v1/swap", "wallet/swap"),
+        ("/faucet/claim", "faucet/claim"), ("/v1/trade/limit-orders/lo_1", "trade/limit"), ("/../../etc/passwd", "other"),
+        ("/", "other"), ("/a/b/c/d", "other"),
+    ],
+)  # fmt: skip
+def test_routes_have_their_templates(path, endpoint):
+    """Ids never become labels; what is unknown is `other`."""
+    assert endpoint_of(f"https://x.example{path}?q=1") == endpoint
+    assert endpoint in {*ENDPOINT.values, "other"}
+
+
+def test_an_address_is_shown_without_credentials():
+    """Neither user, password, path nor query."""
+    assert shown("https://me:pass@x.example:8443/v1/secret?a=b", "other") == ("https://x.example:8443/", "x.example")
