@@ -56,31 +56,24 @@ class Service:
     Args:
         agents: how many.
         blind: it judges nothing and sends no limits, so that only others halt.
+        judging: it judges by every alert; otherwise by the one that is timed.
     """
 
-    def __init__(self, agents: int, *, blind: bool = False) -> None:
+    def __init__(self, agents: int, *, blind: bool = False, judging: bool = False) -> None:
         self._folder = tempfile.TemporaryDirectory()
         self.folder = folder = Path(self._folder.name)
         self.port = free_port()
-        (folder / "fleawatch.yaml").write_text(json.dumps(self._config(agents, blind=blind)))
+        (folder / "fleawatch.yaml").write_text(json.dumps(self._config(agents, blind=blind, judging=judging)))
         self._log = (folder / "log").open("wb")
-        self.process = subprocess.Popen(
-            [Path(sys.executable).with_name("fleawatch"), "run", "--config", folder / "fleawatch.yaml"],
-            stdout=self._log, stderr=self._log,
-        )  # fmt: skip
-        deadline = time.monotonic() + READY_S
-        while not answers(f"{self.url}/-/healthy"):
-            if time.monotonic() > deadline:
-                raise RuntimeError("the service did not start")
-            time.sleep(0.1)
+        self.process = self._started()
         self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         self._used = 0.0
 
-    def _config(self, agents: int, *, blind: bool) -> dict[str, Any]:
+    def _config(self, agents: int, *, blind: bool, judging: bool) -> dict[str, Any]:
         (self.folder / "token").write_text(OPERATOR)
         tokens: list[dict[str, Any]] = [{"name": "benchmark", "role": "operator", "token": {"file": "token"}}]
         for number in range(agents):
-            (self.folder / named(number)).write_text(_token(number))
+            (self.folder / named(number)).write_text(token_of(number))
             tokens.append(
                 {"name": named(number), "role": "agent", "agent": named(number), "token": {"file": named(number)}}
             )
@@ -89,10 +82,27 @@ class Service:
             "store": {"path": "state"},
             "collect": {"interval_s": 600.0, "max_age_s": 3_600.0},
             "access": {"tokens": tokens},
-            "alerts": {"disabled": list(CATALOG.alerts) if blind else list(OTHERS)},
+            "alerts": {"disabled": list(CATALOG.alerts) if blind else [] if judging else list(OTHERS)},
             "limits": dict.fromkeys(GUARDED) if blind else {},
             "agents": [{"id": named(number), "health_url": "http://127.0.0.1:9"} for number in range(agents)],
         }
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        program, file = Path(sys.executable).with_name("fleawatch"), self.folder / "fleawatch.yaml"
+        command: list[str | Path] = [program, "run", "--config", file]
+        process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
+        deadline = time.monotonic() + READY_S
+        while not answers(f"{self.url}/-/healthy"):
+            if time.monotonic() > deadline:
+                raise RuntimeError("the service did not start")
+            time.sleep(0.1)
+        return process
+
+    def restart(self) -> None:
+        """End it as a supervisor does, and start it anew over the same state."""
+        self.process.terminate()
+        self.process.wait(60)
+        self.process = self._started()
 
     @property
     def url(self) -> str:
@@ -114,7 +124,7 @@ class Service:
             fact_id=reading_id("sdk", "balance_read", named(number), at), agent_id=named(number), at=at, seen_at=at,
             source="sdk", service="casino", currency="USDC", amount=amount, value_usd=amount,
         )  # fmt: skip
-        status = self._post("/api/v1/facts", encode(fact), _token(number))
+        status = self._post("/api/v1/facts", encode(fact), token_of(number))
         if status != http.client.OK:
             raise RuntimeError(f"the fact was answered with {status}")
 
@@ -258,7 +268,8 @@ def answers(url: str) -> bool:
         return False
 
 
-def _token(number: int) -> str:
+def token_of(number: int) -> str:
+    """The token of an agent."""
     return f"benchmark-{named(number)}-".ljust(40, "a")
 
 
