@@ -132,28 +132,16 @@ class AgentProcess:
         await self._report(monitor, control, now)
 
     async def _report(self, monitor: Monitor, control: ServiceControl, now: float) -> None:
-        core = self.core
-        state, reason = core.voices(now)
-        report = Report(
-            epoch=core.control.epoch,
-            state=state,
-            reason=reason,
-            limits=dict(core.limits),
-            unknown_limits=core.unknown_limits,
-            halt_id=core.control.order.halt_id or None,
-            last_order_at=core.last_order_at,
-            now=self._timing.now(),
-        )
+        report, latch = self.core.standing()
         if _news(report) == _news(self._told) and now - self._told_at < REPORT_EVERY_S:
             return
-        latch = core.control.latch
         agent = monitor.state.agents[self.person.name]
         try:
             await control.gates.report(agent, write_report(report))
         except BadReportError:
             self._leased_at = -1e18  # an epoch that is over: the lease of now is asked for first
             return
-        core.heard(latch, agent.control.epoch or 0)
+        self.core.heard(latch, agent.control.epoch or 0)
         self._told, self._told_at = report, now
 
 

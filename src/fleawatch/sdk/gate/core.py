@@ -23,7 +23,7 @@ from fleawatch.sdk.gate.control import Control, Latch, Permission, heard
 from fleawatch.sdk.gate.guard import Breach, Guard
 from fleawatch.sdk.gate.news import News
 from fleawatch.sdk.gate.statefile import Resume, Saved, StateFile
-from fleawatch.sdk.lease.document import LONGEST_TTL_S, Lease
+from fleawatch.sdk.lease.document import LONGEST_TTL_S, Lease, Report
 from fleawatch.sdk.shield import Shield
 from fleawatch.sdk.timing import Timing
 
@@ -320,6 +320,22 @@ class Core:
                     self._settle(self.timing.elapsed())
 
     # Settling and telling.
+
+    def standing(self) -> tuple[Report, Latch]:
+        """What the service is told, and the latch that it then knows of."""
+        with self.lock:
+            state, reason = self.voices(self.timing.elapsed())
+            report = Report(
+                epoch=self.control.epoch,
+                state=state,
+                reason=reason,
+                limits=dict(self.limits),
+                unknown_limits=self.unknown_limits,
+                halt_id=self.control.order.halt_id or None,
+                last_order_at=self.last_order_at,
+                now=self.timing.now(),
+            )
+            return report, self.control.latch
 
     def voices(self, now: float) -> tuple[GateState, Reason]:
         """The strictest voice now. The lock is held."""

@@ -260,20 +260,7 @@ class Gate:
 
     def standing(self) -> tuple[Report, Latch]:
         """What the service is told."""
-        core = self._core
-        with core.lock:
-            state, reason = core.voices(core.timing.elapsed())
-            report = Report(
-                epoch=core.control.epoch,
-                state=state,
-                reason=reason,
-                limits=dict(core.limits),
-                unknown_limits=core.unknown_limits,
-                halt_id=core.control.order.halt_id or None,
-                last_order_at=core.last_order_at,
-                now=core.timing.now(),
-            )
-            return report, core.control.latch
+        return self._core.standing()
 
     # Life.
 
