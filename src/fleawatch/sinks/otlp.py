@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event as OtelEvent
 from opentelemetry.sdk.trace import ReadableSpan
@@ -68,8 +70,9 @@ class Otlp:
     """Sends spans.
 
     Args:
-        exporter: an open one; it has its own time-out and retries.
-        resource: what is said about the process.
+        connect: opens an exporter, which has its own time-out and retries; called again in the child of a fork.
+        resource: what is said about the process; `service.instance.id` is added, one for each process.
+        size: spans that wait at most.
 
     Attributes:
         dropped: spans that could not wait, or that the receiver did not take.
@@ -77,10 +80,9 @@ class Otlp:
 
     name = "otlp"
 
-    def __init__(self, exporter: SpanExporter, resource: Mapping[str, Any], *, size: int = QUEUE) -> None:
-        self.dropped = 0
-        self._exporter = exporter
-        self._resource = Resource(dict(resource))
+    def __init__(self, connect: Callable[[], SpanExporter], resource: Mapping[str, Any], *, size: int = QUEUE) -> None:
+        self._connect = connect
+        self._known = dict(resource)
         self._size = size
         self._waiting: deque[SpanRecord] = deque()
         self._begin()
@@ -118,20 +120,25 @@ class Otlp:
         self._thread.join(within_s)
         self.dropped += len(self._waiting)
         self._waiting.clear()
-        if not self._thread.is_alive():
-            self._exporter.shutdown()
+        self._exporter.shutdown()
 
     def after_fork(self) -> None:
-        self._waiting.clear()
+        # The parent's exporter is left alone: closing it here would end what the parent is sending.
+        self._waiting = deque()
         self._begin()
 
     def _begin(self) -> None:
+        self.dropped = 0
+        self._exporter = self._connect()
+        self._resource = Resource({**self._known, "service.instance.id": str(uuid.uuid4())})
         self._wanted, self._ended = threading.Event(), threading.Event()
         self._sending = False
         self._thread = threading.Thread(target=self._run, name="fleawatch-otlp", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
+        # What the program instruments, our own sending is no part of.
+        attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, value=True))
         while True:
             self._wanted.wait(EVERY_S)
             self._wanted.clear()

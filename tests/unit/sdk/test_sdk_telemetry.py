@@ -273,14 +273,19 @@ def test_a_child_of_a_fork_tells_its_own_and_not_its_parents(watched):
     if child == 0:  # pragma: no cover - another process
         watched.telemetry.funding("ETH-USD", 2)
         watched.telemetry.flush(10)
-        told = ",".join(fact.market for fact in watched.recorder.facts if isinstance(fact, FundingPaid))
+        told = ",".join(
+            f"{fact.market} {fact.fact_id}" for fact in watched.recorder.facts if isinstance(fact, FundingPaid)
+        )
         os.write(writer, told.encode())
         os._exit(0)
     os.waitpid(child, 0)
-    assert os.read(reader, 1000) == b"ETH-USD"
+    market, child_id = os.read(reader, 1000).decode().split(" ")
+    assert market == "ETH-USD"
     os.close(reader)
     os.close(writer)
-    assert [fact.market for fact in watched.facts(FundingPaid)] == ["BTC-USD"]
+    (own,) = watched.facts(FundingPaid)
+    assert own.market == "BTC-USD"
+    assert own.fact_id.rpartition(":")[0] != child_id.rpartition(":")[0]
 
 
 def test_what_is_no_fact_is_refused_and_raised_in_tests(watched):
@@ -294,7 +299,6 @@ def test_what_is_no_fact_is_refused_and_raised_in_tests(watched):
 
 def test_in_production_it_is_dropped_and_counted(watched):
     """The agent's call returns as ever."""
-    watched.telemetry.shield = None
     watched.telemetry.projector._shield._raises = False
     with order(watched, notional_usd="a lot"):
         pass

@@ -12,6 +12,7 @@ from fleawatch.sdk.telemetry.backends import otlp as backend
 from fleawatch.sdk.telemetry.settings import Settings
 from fleawatch.sinks.otlp import Otlp
 from fleawatch.testing.otlp import OtlpServer, plain
+from fleawatch.testing.otlp_grpc import OtlpGrpcServer
 from fleawatch.testing.telemetry_contract import TelemetrySinkContract, a_span, declared
 
 
@@ -77,8 +78,9 @@ def test_parents_links_events_and_status(server):
 
 def test_the_resource_says_what_process_it_is(server):
     """Of the catalog's resource attributes, with an id of its own for every process."""
-    run(server)
+    run(server, services="trading,escrow")
     resource = server.resource
+    assert [value.string_value for value in resource.pop("pf.services").values] == ["trading", "escrow"]
     assert resource.keys() <= {attribute.name for attribute in RESOURCE} | {"telemetry.sdk.name"}
     assert (resource["service.name"], resource["service.namespace"], resource["pf.agent_id"]) == (
         "purpleflea-trading-agent", "purpleflea", "a-1",
@@ -95,9 +97,9 @@ def test_what_is_not_sampled_is_not_sent(server):
 
 def test_headers_and_paths_are_those_of_the_specification(server, monkeypatch):
     """An address for all signals gets the path of traces; one that names the path does not."""
-    run(server, otlp_headers="x-key=secret,x-team=money")
+    run(server, otlp_headers="x-key=secret%20word,x-team=money")
     assert {path for path, _ in server.requests} == {"/v1/traces"}
-    assert server.headers[0]["x-key"] == "secret"
+    assert server.headers[0]["x-key"] == "secret word"
     assert backend.traces_endpoint("http://c:4318/") == "http://c:4318/v1/traces"
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://c/own")
     assert backend.traces_endpoint("http://c/own") == "http://c/own"
@@ -120,7 +122,7 @@ class Stuck(SpanExporter):
 def test_a_receiver_that_hangs_holds_up_nobody_and_loses_the_oldest():
     """What waits is bounded, what does not fit is counted, and a flush gives up in time."""
     exporter = Stuck()
-    sink, state = Otlp(exporter, {}, size=10), declared()
+    sink, state = Otlp(lambda: exporter, {}, size=10), declared()
     for number in range(1, 101):
         sink.take([Observed(None, a_span(number))], state)
     assert not sink.flush(0.1)
@@ -135,6 +137,85 @@ def test_a_receiver_that_refuses_is_counted(server):
     server.status = 400
     telemetry = run(server)
     assert telemetry.dropped["sink_otlp"] == 5
+
+
+def test_what_was_lost_is_a_metric_of_the_process(server):
+    """The counter begins at 0 and grows by what the receiver refused."""
+    server.status = 400
+    telemetry = Telemetry("a-1", otlp=server.address, heartbeat_s=None)
+    with telemetry.cycle():
+        pass
+    telemetry.flush()
+    telemetry._pipeline.call(telemetry.projector.beat, 5)
+    assert b"pf_spans_dropped_total 1.0" in telemetry.metrics()
+    telemetry._pipeline.call(telemetry.projector.beat, 5)
+    assert b"pf_spans_dropped_total 1.0" in telemetry.metrics()
+    telemetry.shutdown()
+
+
+def test_requests_are_compressed_and_time_out_as_the_environment_says(server, monkeypatch):
+    """The exporter's own variables hold."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "3")
+    run(server)
+    assert server.headers[0]["content-encoding"] == "gzip"
+    assert len(server.spans) == 5
+
+
+def test_names_and_free_text_stay_at_home(server):
+    """A counterparty and a wallet leave as digests; conditions, task and reason of an agreement not at all."""
+    telemetry = Telemetry("a-1", otlp=server.address, heartbeat_s=None)
+    with telemetry.balance_check(wallet_id="wallet-of-mine") as check:
+        check.read("USD", 5)
+    with telemetry.escrow_create(amount_usd=1, counterparty="ag_w", conditions="secret terms", task="dig") as escrow:
+        escrow.created("ag_me", "esc_1", expires_at=2e9)
+    with telemetry.escrow_release("esc_1", release_reason="well dug") as release:
+        release.released(1, commission_usd=0)
+    telemetry.shutdown()
+    sent = str(server.requests)
+    assert len(server.spans) == 3
+    for word in ("wallet-of-mine", "ag_w", "secret terms", "dig", "well dug"):
+        assert f'"{word}"' not in sent
+
+
+def test_grpc_carries_the_same(monkeypatch):
+    """Over gRPC the receiver decodes the same spans, and gets the headers."""
+    for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    with OtlpGrpcServer() as receiver:
+        run(receiver, otlp_protocol="grpc", otlp_headers="x-key=secret")
+        assert sorted(span.name for span in receiver.spans) == [
+            "pf.decision_cycle", "pf.escrow.create", "pf.signal.analysis", "pf.trade.execute", "pf.trade.execute",
+        ]  # fmt: skip
+        assert receiver.metadata[0]["x-key"] == "secret"
+
+
+def test_the_child_of_a_fork_has_an_exporter_and_an_id_of_its_own():
+    """Two processes never send on one connection, nor under one instance id."""
+    opened = []
+
+    def connect():
+        opened.append(Stuck())
+        return opened[-1]
+
+    sink = Otlp(connect, {"service.name": "agent"})
+    before = sink._resource.attributes["service.instance.id"]
+    sink.after_fork()
+    assert len(opened) == 2
+    assert sink._resource.attributes["service.instance.id"] != before
+    sink.close(0.5)
+
+
+class TestGrpcContract(TelemetrySinkContract):
+    """What every sink must do, over gRPC."""
+
+    @pytest.fixture
+    def sink(self):
+        """A sink to a receiver that takes everything."""
+        with OtlpGrpcServer() as receiver:
+            found = backend.sink(Settings(agent_id="a-1", otlp=receiver.address, otlp_protocol="grpc"))
+            yield found
+            found.close(5)
 
 
 class TestContract(TelemetrySinkContract):

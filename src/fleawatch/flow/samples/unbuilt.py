@@ -12,7 +12,6 @@ from typing import Final
 UNBUILT: Final[Mapping[str, str]] = MappingProxyType(
     {
         "pf_annotations_total": "annotations are not sent yet",
-        "pf_spans_dropped_total": "the agent's own exporters are not built yet",
         "pf_dogstatsd_dropped_total": "the agent's own exporters are not built yet",
     }
 )

@@ -47,9 +47,13 @@ class Ids:
         span_id = bits(64) or 1
         if parent is None or not parent.is_valid:
             trace_id = bits(128) or 1
-            return Place(trace_id, span_id, 0, (trace_id & (1 << 63) - 1) < self._bound, "")
+            return Place(trace_id, span_id, 0, self.samples(trace_id), "")
         state = parent.trace_state.to_header() if parent.trace_state else ""
         return Place(parent.trace_id, span_id, parent.span_id, parent.trace_flags.sampled, state)
+
+    def samples(self, trace_id: int) -> bool:
+        """Whether a trace is sampled, as its id says."""
+        return (trace_id & (1 << 63) - 1) < self._bound
 
     def after_fork(self) -> None:
         """The child must not give the ids of its parent again."""

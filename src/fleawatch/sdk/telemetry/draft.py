@@ -61,10 +61,6 @@ class Drafter:
         """Begin anew with a mark that no other process has: after a fork the old one is the parent's."""
         self._mark, self._count = secrets.token_hex(6), 0
 
-    def renew(self, mark: str) -> None:
-        """The facts from here on are those of another process."""
-        self._mark, self._count = mark, 0
-
     def fact(self, draft: Draft) -> Event:
         """The fact.
 

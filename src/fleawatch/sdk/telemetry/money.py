@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from opentelemetry.trace import SpanContext
+
 from fleawatch.events import (
     BalanceRead,
     BetSettled,
@@ -154,6 +156,17 @@ class _Escrow(Operation):
         super().__init__(desk, **({"escrow_id": escrow_id} if escrow_id else {}), **arguments)
         self.escrow_id = escrow_id
 
+    def stand(self, outer: SpanContext) -> SpanContext | None:
+        parent = super().stand(outer)
+        creation = self._desk.creations.link(self.escrow_id) if self.escrow_id else None
+        if creation is not None and creation not in self.links:
+            self.links = (creation, *self.links)
+        return parent
+
+    def held_s(self) -> float | None:
+        """Seconds for which the money was held; None when its creation is not known."""
+        return self._desk.creations.held_s(self.escrow_id, self.ended_at)
+
 
 class EscrowCreate(_Escrow):
     """Money is locked for somebody's work."""
@@ -184,6 +197,8 @@ class EscrowCreate(_Escrow):
         """It exists: the platform's ids of its creator and of it, and when it is released by itself, unix seconds."""
         self.escrow_id = escrow_id
         self._created = (creator, expires_at)
+        if self.place is not None:
+            self._desk.creations.remember(escrow_id, self.place.trace_id, self.place.span_id, self.started_ns / 1e9)
         self.note("escrow_created")
 
     def drafts(self) -> list[Draft]:
@@ -263,6 +278,7 @@ class EscrowRelease(_Escrow):
             "pf.escrow_status": "released" if self._released else None,
             "pf.released_amount_usd": net,
             "pf.fee_usd": fee,
+            "pf.hold_duration_s": self.held_s() if self._released else None,
             "pf.release_reason": self.release_reason,
             **self.attributes,
         }
@@ -310,4 +326,9 @@ class EscrowTimeout(_Escrow):
         return [Draft(EscrowRefunded, self.ended_at, self.escrow_id, fields)]
 
     def described(self) -> dict[str, Any]:
-        return {"pf.escrow_id": self.escrow_id, "pf.escrow_status": "refunded", **self.attributes}
+        return {
+            "pf.escrow_id": self.escrow_id,
+            "pf.escrow_status": "refunded",
+            "pf.hold_duration_s": self.held_s(),
+            **self.attributes,
+        }

@@ -11,23 +11,29 @@ import inspect
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Any, ClassVar, Final, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self, TypeVar
 
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanContext
 
-from fleawatch.events.span import SpanKind, SpanLink
+from fleawatch.events.span import SpanKind, SpanLink, SpanRecord
 from fleawatch.sdk.telemetry.context import Ids, Place, current, entered, left
+from fleawatch.sdk.telemetry.creations import Creations
 from fleawatch.sdk.telemetry.draft import Draft
+
+if TYPE_CHECKING:
+    from fleawatch.sdk.telemetry.provider import Live, Provider
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class Desk(Protocol):
-    """What an operation needs of the telemetry it belongs to."""
+    """What an operation needs of the telemetry it belongs to. `provider` is None while spans are made by the worker."""
 
     ids: Ids
     strategy: str
+    creations: Creations
+    provider: Provider | None
 
     def now_ns(self) -> int:
         """Unix nanoseconds."""
@@ -52,10 +58,12 @@ class Operation:
         attributes: of the span; None values are left out.
         moments: events within the span: name, unix nanoseconds, attributes.
         links: spans of other traces that it belongs to.
+        record: its span, where a provider made it; else the worker makes it.
     """
 
     __slots__ = (
-        "_arguments", "_began", "_desk", "_outer", "_token", "attributes", "ended_ns", "error", "links", "moments", "place", "started_ns",
+        "_arguments", "_began", "_desk", "_live", "_outer", "_token", "attributes", "ended_ns", "error", "links", "moments",
+        "place", "record", "started_ns",
     )  # fmt: skip
 
     span_name: ClassVar[str] = ""
@@ -71,20 +79,24 @@ class Operation:
         self.attributes: dict[str, Any] = {}
         self.moments: list[tuple[str, int, dict[str, Any]]] = []
         self.links: tuple[SpanLink, ...] = ()
+        self.record: SpanRecord | None = None
         self.started_ns = self.ended_ns = self._began = 0
         self._token: Token[Context] | None = None
         self._outer: Token[Operation | None] | None = None
+        self._live: Live | None = None
 
     # The block.
 
     def __enter__(self) -> Self:
         desk = self._desk
-        outer: SpanContext | None = current()
-        if self.linked and outer is not None and outer.is_valid:
-            self.links = (SpanLink(trace_id=outer.trace_id, span_id=outer.span_id),)
-            outer = None
-        self.place = desk.ids.under(outer)
-        self._token = entered(self.place)
+        parent = self.stand(current())
+        if desk.provider is not None:
+            self._live = desk.provider.begin(self, parent)
+        if self._live is not None:
+            self.place = self._live.place
+        else:
+            self.place = desk.ids.under(parent)
+            self._token = entered(self.place)
         self._outer = _innermost.set(self)
         self.started_ns = desk.now_ns()
         self._began = desk.elapsed_ns()
@@ -100,7 +112,9 @@ class Operation:
             _innermost.reset(self._outer)
         if self._token is not None:
             left(self._token)
-        self._token = self._outer = None
+        if self._live is not None and desk.provider is not None:
+            desk.provider.end(self, self._live)
+        self._token = self._outer = self._live = None
         desk.hand_in(self)
 
     async def __aenter__(self) -> Self:
@@ -129,10 +143,20 @@ class Operation:
 
         return called  # type: ignore[return-value]  # it takes and gives what the function does
 
+    def stand(self, outer: SpanContext) -> SpanContext | None:
+        """Whose child it is, None for a root; sets what it is linked to. `outer` is the current span, if that is valid."""
+        if not self.linked:
+            return outer
+        if outer.is_valid:
+            self.links = (SpanLink(trace_id=outer.trace_id, span_id=outer.span_id),)
+        return None
+
     # What it is told.
 
     def note(self, name: str, **attributes: Any) -> None:
         """Something happened within the operation: an event of its span."""
+        if self._live is not None and self._desk.provider is not None:
+            self._desk.provider.note(self._live, name, attributes)
         self.moments.append((name, self._desk.now_ns(), attributes))
 
     # What the worker reads.

@@ -6,31 +6,25 @@ and logged with every complaint; its span goes on.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
-from fleawatch.catalog.spans import ATTRIBUTES
 from fleawatch.errors import BadEvent
 from fleawatch.events import AgentDeclared, Event, Tick
 from fleawatch.events.amend import AGENT
-from fleawatch.events.span import Attributes, AttributeValue, SpanEvent, SpanLink, SpanRecord
 from fleawatch.flow.fold import fold
 from fleawatch.flow.state import FleetState
 from fleawatch.flow.step import empty_fleet
 from fleawatch.ports import Observed, TelemetrySink
-from fleawatch.scrub import scrub
 from fleawatch.sdk.shield import Shield
+from fleawatch.sdk.telemetry.describe import Describer
 from fleawatch.sdk.telemetry.draft import Drafter
 from fleawatch.sdk.telemetry.operation import Operation
 from fleawatch.sdk.telemetry.told import Told
 
-_TYPES: Final = {attribute.name: attribute.type for attribute in ATTRIBUTES}
-_HASHED: Final = frozenset(attribute.name for attribute in ATTRIBUTES if attribute.privacy == "hashed")
-LONGEST_TEXT: Final = 512
-"""Characters of an attribute's text."""
-_KNOWN_ERRORS: Final = 40
+_DROPPED: Final = {"otlp": "pf_spans_dropped_total"}
+"""By sink: the counter of what it could not carry."""
 
 
 class Projector:
@@ -53,7 +47,7 @@ class Projector:
         *,
         environment: str = "",
         version: str = "",
-        private: frozenset[str] = frozenset(),
+        describer: Describer | None = None,
     ) -> None:
         self.state: FleetState = empty_fleet()
         self.sinks = list(sinks)
@@ -62,8 +56,8 @@ class Projector:
         self._drafter = drafter
         self._shield = shield
         self._now = now
-        self._private = private
-        self._errors: set[str] = set()
+        self._describer = describer or Describer(agent_id)
+        self._lost: dict[str, int] = {}
         at = now()
         declared = AgentDeclared(
             fact_id=f"{AGENT}:agent_declared:{agent_id}:{at:.3f}", agent_id=agent_id, at=at, seen_at=at, source=AGENT,
@@ -94,6 +88,7 @@ class Projector:
         for sink in self.sinks:
             with self._shield.over(f"sink_{sink.name}"):
                 sink.beat(self.state, at)
+        self._count_lost()
 
     def flush(self, within_s: float) -> bool:
         """Have every sink send what it holds; whether all did within the time."""
@@ -113,12 +108,13 @@ class Projector:
     def after_fork(self) -> None:
         """This is the child of a fork: its facts have ids of their own."""
         self._drafter.renew()
+        self._lost.clear()
         for sink in self.sinks:
             with self._shield.over(f"sink_{sink.name}"):
                 sink.after_fork()
 
     def _seen(self, item: Operation | Told) -> list[Observed]:
-        span = self._span(item) if isinstance(item, Operation) else None
+        span = (item.record or self._describer.span(item)) if isinstance(item, Operation) else None
         facts: list[Event] = []
         for draft in item.drafts():
             try:
@@ -132,67 +128,10 @@ class Projector:
             return [] if span is None else [Observed(None, span)]
         return [Observed(fact, span) for fact in facts]
 
-    def _span(self, item: Operation) -> SpanRecord | None:
-        place = item.place
-        if place is None:
-            return None
-        attributes: Attributes = {"pf.agent_id": self._agent_id}
-        described = item.described()
-        failure = str(described.pop("error.type", None) or "")
-        if item.error is not None:
-            failure = failure or self._error_type(item.error)
-        self._describe(attributes, described)
-        if failure:
-            attributes["error.type"] = failure
-        links: tuple[SpanLink, ...] = item.links
-        return SpanRecord(
-            name=item.span_name,
-            kind=item.span_kind,
-            trace_id=place.trace_id,
-            span_id=place.span_id,
-            parent_id=place.parent_id,
-            sampled=place.sampled,
-            trace_state=place.trace_state,
-            start_ns=item.started_ns,
-            end_ns=max(item.ended_ns, item.started_ns),
-            attributes=attributes,
-            events=tuple(
-                SpanEvent(name=name, at_ns=at, attributes=self._describe({}, more)) for name, at, more in item.moments
-            ),
-            links=links,
-            error_type=failure,
-            error_message="" if item.error is None else scrub(str(item.error))[:LONGEST_TEXT],
-        )
-
-    def _describe(self, into: Attributes, given: dict[str, Any]) -> Attributes:
-        """Put what is known into attributes, of the catalog's types; text is scrubbed and cut."""
-        for name, value in given.items():
-            if value is None or value == "" or name in self._private:
-                continue
-            into[name] = _hashed(value) if name in _HASHED else _typed(_TYPES.get(name, ""), value)
-        return into
-
-    def _error_type(self, error: BaseException) -> str:
-        """The class of an error, as long as there are few of them."""
-        name = type(error).__name__
-        if name in self._errors:
-            return name
-        if len(self._errors) >= _KNOWN_ERRORS:
-            return "other"
-        self._errors.add(name)
-        return name
-
-
-def _typed(kind: str, value: Any) -> AttributeValue:
-    if kind == "double":
-        return float(value)
-    if kind == "int":
-        return int(value)
-    if isinstance(value, (bool, int, float)):
-        return value
-    return scrub(str(value))[:LONGEST_TEXT]
-
-
-def _hashed(value: Any) -> str:
-    """Who it is can be followed and not be named: 12 hex digits."""
-    return hashlib.sha256(str(value).encode()).hexdigest()[:12]
+    def _count_lost(self) -> None:
+        """What sinks could not carry is a metric of the process: what was lost since the last beat is added."""
+        for sink in self.sinks:
+            metric = _DROPPED.get(sink.name)
+            if metric is not None and sink.dropped > (known := self._lost.get(sink.name, 0)):
+                self.state.agents[self._agent_id].tallies.add(metric, (), float(sink.dropped - known))
+                self._lost[sink.name] = sink.dropped

@@ -28,6 +28,7 @@ class Settings:
         agent_id: as the fleet calls the agent.
         strategy: name for attribution.
         environment, version, service_name, region: of the deployment; on spans, logs and metrics.
+        services: of the platform that the agent uses, such as `trading` and `escrow`; on spans.
         service: address of a Fleawatch service to which facts are sent. It then exports what the platform's books say,
             and the agent only what it alone knows.
         token_file: file with the agent's token at that service.
@@ -56,6 +57,7 @@ class Settings:
     version: str = ""
     service_name: str = SERVICE_NAME
     region: str = ""
+    services: tuple[str, ...] = ()
     service: str | None = None
     token_file: str | None = None
     spool: str | None = None
@@ -80,10 +82,11 @@ class Settings:
 _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "agent_id": ("PF_AGENT_ID", "AGENT_ID"),
     "strategy": ("PF_STRATEGY",),
-    "environment": ("PF_ENVIRONMENT", "DD_ENV", "resource:deployment.environment.name"),
+    "environment": ("PF_ENVIRONMENT", "DD_ENV", "resource:deployment.environment.name", "resource:pf.environment"),
     "version": ("PF_VERSION", "DD_VERSION", "resource:service.version"),
     "service_name": ("PF_SERVICE_NAME", "OTEL_SERVICE_NAME", "DD_SERVICE", "resource:service.name"),
-    "region": ("PF_REGION", "resource:cloud.region"),
+    "region": ("PF_REGION", "resource:cloud.region", "resource:deployment.region"),
+    "services": ("PF_SERVICES",),
     "service": ("PF_SERVICE",),
     "token_file": ("PF_TOKEN_FILE",),
     "spool": ("PF_SPOOL",),
@@ -105,7 +108,7 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "private": ("PF_PRIVATE",),
 }
 """Where each setting is found in the environment, the first that is set; `resource:` in OTEL_RESOURCE_ATTRIBUTES."""
-_LISTS: Final = frozenset({"propagate_hosts", "trust_remote", "private"})
+_LISTS: Final = frozenset({"services", "propagate_hosts", "trust_remote", "private"})
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "otlp_protocol": ("http/protobuf", "grpc"),
     "traces": ("own", "provider", "off"),

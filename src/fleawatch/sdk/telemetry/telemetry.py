@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -43,6 +44,8 @@ from fleawatch.sdk.telemetry.backends import sinks_for
 from fleawatch.sdk.telemetry.backends.prometheus import MetricsServer, asgi, wsgi
 from fleawatch.sdk.telemetry.backends.prometheus import sink as scrape
 from fleawatch.sdk.telemetry.context import Ids
+from fleawatch.sdk.telemetry.creations import Creations
+from fleawatch.sdk.telemetry.describe import Describer
 from fleawatch.sdk.telemetry.draft import Draft, Drafter
 from fleawatch.sdk.telemetry.money import (
     BalanceCheck,
@@ -56,6 +59,7 @@ from fleawatch.sdk.telemetry.money import (
 from fleawatch.sdk.telemetry.operation import Operation
 from fleawatch.sdk.telemetry.pipeline import Pipeline
 from fleawatch.sdk.telemetry.projector import Projector
+from fleawatch.sdk.telemetry.provider import Provider, under_datadog
 from fleawatch.sdk.telemetry.settings import Settings, settings
 from fleawatch.sdk.telemetry.told import Told
 from fleawatch.sdk.telemetry.trading import Cycle, Number, Order, Signal
@@ -96,11 +100,16 @@ class Telemetry:
         **chosen: Any,
     ) -> None:
         self.settings: Settings = settings({"agent_id": agent_id, **chosen}, environ, file)
+        if self.settings.traces == "own" and under_datadog():
+            self.settings = replace(self.settings, traces="provider")
         self.strategy = self.settings.strategy
         self.ids = ids or Ids(self.settings.sample)
         self.shield = Shield()
         self._timing = timing
         self._now = time.time if timing is None else timing.now
+        self.creations = Creations(self.settings.spool)
+        describer = Describer(self.settings.agent_id, frozenset(self.settings.private))
+        self.provider = Provider(describer, self.shield) if self.settings.traces == "provider" else None
         self._heartbeat_s = heartbeat_s
         self._acted_ns = 0
         self._told_alive = time.monotonic()
@@ -109,7 +118,7 @@ class Telemetry:
         drafter = Drafter(self.settings.agent_id, self._now)
         self.projector = Projector(
             self.settings.agent_id, self.strategy, (self._scrape, *sinks_for(self.settings), *sinks), drafter, self.shield, self._now,
-            environment=self.settings.environment, version=self.settings.version, private=frozenset(self.settings.private),
+            environment=self.settings.environment, version=self.settings.version, describer=describer,
         )  # fmt: skip
         self._pipeline = Pipeline(self.projector.work, self._beat, self._renew, self.shield)
         metrics = self.settings.metrics
@@ -304,10 +313,13 @@ class Telemetry:
             self._told_alive = now
             self.heartbeat()
         self.projector.beat()
+        with self.shield.over("creations"):
+            self.creations.save()
 
     def _renew(self) -> None:
         """This is the child of a fork."""
         self.ids.after_fork()
+        self.creations.after_fork()
         self.projector.after_fork()
 
     def flush(self, within_s: float = 5.0) -> bool:
@@ -325,6 +337,8 @@ class Telemetry:
             try:
                 return self._pipeline.close(within_s)
             finally:
+                with self.shield.over("creations"):
+                    self.creations.save()
                 self.projector.close(max(0.05, deadline - time.monotonic()))
 
     def __enter__(self) -> Self:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from fleawatch.errors import BadConfig, Problem
 from fleawatch.sdk.telemetry.settings import Settings
@@ -28,23 +28,23 @@ def sink(settings: Settings) -> Otlp:
     try:
         from fleawatch.sinks.otlp import Otlp  # noqa: PLC0415 - an extra, loaded by those who use it
 
-        exporter = _grpc(settings) if settings.otlp_protocol == "grpc" else _http(settings)
+        connect = _grpc if settings.otlp_protocol == "grpc" else _http
+        return Otlp(lambda: connect(settings), resource(settings))
     except ImportError:
         problem = Problem("otlp", "needs the OpenTelemetry exporter", f"pip install 'fleawatch[{extra}]'")
         raise BadConfig("the telemetry was refused", (problem,)) from None
-    return Otlp(exporter, resource(settings))
 
 
 def resource(settings: Settings) -> Mapping[str, Any]:
-    """Resource attributes of this process; what is not known is left out."""
+    """Resource attributes of this agent; what is not known is left out."""
     found = {
         "service.name": settings.service_name,
         "service.namespace": NAMESPACE,
         "service.version": settings.version,
-        "service.instance.id": str(uuid.uuid4()),
         "deployment.environment.name": settings.environment,
         "cloud.region": settings.region,
         "pf.agent_id": settings.agent_id,
+        "pf.services": settings.services,
     }
     return {name: value for name, value in found.items() if value}
 
@@ -73,4 +73,4 @@ def traces_endpoint(address: str) -> str:
 
 def _headers(text: str) -> dict[str, str] | None:
     pairs = (part.partition("=") for part in text.split(",") if part.strip())
-    return {name.strip().lower(): value.strip() for name, _, value in pairs} or None
+    return {name.strip().lower(): unquote(value.strip()) for name, _, value in pairs} or None

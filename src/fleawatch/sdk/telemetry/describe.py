@@ -1,0 +1,101 @@
+"""What a span says of an operation: the catalog's attributes in the catalog's types, without secrets, cut to a length.
+
+Who somebody is leaves as a digest, so that it can be followed and not be named; free text of an agreement not at all,
+unless it is asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final
+
+from fleawatch.catalog.spans import ATTRIBUTES
+from fleawatch.events.span import Attributes, AttributeValue, SpanEvent, SpanRecord
+from fleawatch.scrub import scrub
+from fleawatch.sdk.telemetry.operation import Operation
+
+_TYPES: Final = {attribute.name: attribute.type for attribute in ATTRIBUTES}
+_HASHED: Final = frozenset(attribute.name for attribute in ATTRIBUTES if attribute.privacy == "hashed")
+LONGEST_TEXT: Final = 512
+"""Characters of an attribute's text."""
+_KNOWN_ERRORS: Final = 40
+_LONGEST_ERROR: Final = 80
+
+
+class Describer:
+    """Makes spans of finished operations.
+
+    Args:
+        agent_id: on every span.
+        private: attributes that are never recorded.
+    """
+
+    def __init__(self, agent_id: str, private: frozenset[str] = frozenset()) -> None:
+        self._agent_id = agent_id
+        self._private = private
+        self._errors: set[str] = set()
+
+    def span(self, item: Operation) -> SpanRecord | None:
+        """The span of a finished operation; None when its block was never entered."""
+        place = item.place
+        if place is None:
+            return None
+        attributes: Attributes = {"pf.agent_id": self._agent_id}
+        described = item.described()
+        failure = scrub(str(described.pop("error.type", None) or ""))
+        if item.error is not None:
+            failure = failure or type(item.error).__name__
+        failure = self._bounded(failure)
+        self.describe(attributes, described)
+        if failure:
+            attributes["error.type"] = failure
+        return SpanRecord(
+            name=item.span_name,
+            kind=item.span_kind,
+            trace_id=place.trace_id,
+            span_id=place.span_id,
+            parent_id=place.parent_id,
+            sampled=place.sampled,
+            trace_state=place.trace_state,
+            start_ns=item.started_ns,
+            end_ns=max(item.ended_ns, item.started_ns),
+            attributes=attributes,
+            events=tuple(
+                SpanEvent(name=name, at_ns=at, attributes=self.describe({}, more)) for name, at, more in item.moments
+            ),
+            links=item.links,
+            error_type=failure,
+            error_message="" if item.error is None else scrub(str(item.error))[:LONGEST_TEXT],
+        )
+
+    def describe(self, into: Attributes, given: dict[str, Any]) -> Attributes:
+        """Put what is known into attributes, of the catalog's types; text is scrubbed and cut."""
+        for name, value in given.items():
+            if value is None or value == "" or name in self._private:
+                continue
+            into[name] = _hashed(value) if name in _HASHED else _typed(_TYPES.get(name, ""), value)
+        return into
+
+    def _bounded(self, failure: str) -> str:
+        """The class of an error, or the code of a refusal, as long as there are few of them."""
+        if not failure or failure in self._errors:
+            return failure
+        if len(self._errors) >= _KNOWN_ERRORS or len(failure) > _LONGEST_ERROR:
+            return "other"
+        self._errors.add(failure)
+        return failure
+
+
+def _typed(kind: str, value: Any) -> AttributeValue:
+    if kind == "double":
+        return float(value)
+    if kind == "int":
+        return int(value)
+    if isinstance(value, (bool, int, float)):
+        return value
+    return scrub(str(value))[:LONGEST_TEXT]
+
+
+def _hashed(value: Any) -> str:
+    """Who it is can be followed and not be named: 12 hex digits."""
+    return hashlib.sha256(str(value).encode()).hexdigest()[:12]
