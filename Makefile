@@ -3,6 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+DDAPM := .venv-ddapm
 UV_VERSION := 0.13.8
 DEBIAN := prometheus prometheus-alertmanager prometheus-pushgateway postgresql-15 chromium
 BENCHMARKS := fold exposition poll stats memory routing audit gate reaction instrument
@@ -15,7 +16,7 @@ help: ## list the commands
 
 install: $(VENV)/.installed ## .venv with the server, the demo and the lint and type tools
 
-install-test: $(VENV)/.installed-test ## the oracles of the tests, and the Debian packages of the real servers
+install-test: $(VENV)/.installed-test $(DDAPM)/.installed ## the oracles of the tests, Datadog's test agent, and the Debian packages of the real servers
 	@sh tools/debian-packages.sh $(DEBIAN)
 
 demo: install ## a fleet to watch, on http://127.0.0.1:9712/, until Ctrl-C
@@ -43,7 +44,7 @@ render: install ## write the generated pages anew
 	$(BIN)/fleawatch render
 
 clean: ## forget the environment
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(DDAPM)
 
 $(VENV)/.uv:
 	@test -n "$(PYTHON)" || { echo "python3.11 was not found: install Python 3.11 or newer (Debian: apt-get install python3 python3-venv)"; exit 1; }
@@ -58,4 +59,10 @@ $(VENV)/.installed: $(VENV)/.uv pyproject.toml uv.lock
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/uv sync --frozen --inexact --quiet --extra server --group dev
+	@touch $@
+
+# Apart, because it pins libraries that ours need newer.
+$(DDAPM)/.installed: $(VENV)/.uv tools/datadog-requirements.txt
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(DDAPM)
+	$(BIN)/uv pip install --quiet --python $(DDAPM)/bin/python -r tools/datadog-requirements.txt
 	@touch $@
