@@ -73,7 +73,16 @@ def test_randomness_lives_in_the_sandbox_alone(path):
 
 def test_the_front_door_is_small():
     """The package exports what is documented, and at most 15 names."""
-    assert fleawatch.__all__ == ["Gate", "Health", "Order", "Telemetry", "TradingHalted", "__version__", "events"]
+    assert fleawatch.__all__ == [
+        "Gate",
+        "Handoff",
+        "Health",
+        "Order",
+        "Telemetry",
+        "TradingHalted",
+        "__version__",
+        "events",
+    ]
     assert len(fleawatch.__all__) <= 15
     for name in fleawatch.__all__:
         assert getattr(fleawatch, name) is not None

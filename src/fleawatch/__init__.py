@@ -12,13 +12,15 @@ if TYPE_CHECKING:
     from fleawatch.errors import TradingHalted
     from fleawatch.sdk.gate.answer import Order
     from fleawatch.sdk.gate.gate import Gate
+    from fleawatch.sdk.handoff.handoff import Handoff
     from fleawatch.sdk.health.health import Health
     from fleawatch.sdk.telemetry.telemetry import Telemetry
 
-__all__ = ["Gate", "Health", "Order", "Telemetry", "TradingHalted", "__version__", "events"]
+__all__ = ["Gate", "Handoff", "Health", "Order", "Telemetry", "TradingHalted", "__version__", "events"]
 
 _ROOMS: Final = {
     "Gate": "fleawatch.sdk.gate.gate",
+    "Handoff": "fleawatch.sdk.handoff.handoff",
     "Health": "fleawatch.sdk.health.health",
     "Order": "fleawatch.sdk.gate.answer",
     "Telemetry": "fleawatch.sdk.telemetry.telemetry",

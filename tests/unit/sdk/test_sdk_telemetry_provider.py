@@ -133,17 +133,21 @@ def test_a_broken_provider_breaks_no_trade(monkeypatch, recorder):
 
 def released(recorder, **chosen):
     """Release an escrow, in a process of its own as it were."""
-    with Telemetry("a-1", sinks=[recorder], heartbeat_s=None, **chosen) as telemetry:
-        with telemetry.escrow_release("esc_1") as release:
-            release.released(1, commission_usd=0)
+    with (
+        Telemetry("a-1", sinks=[recorder], heartbeat_s=None, **chosen) as telemetry,
+        telemetry.escrow_release("esc_1") as release,
+    ):
+        release.released(1, commission_usd=0)
     return next(span for span in recorder.spans if span.name == "pf.escrow.release")
 
 
 def test_the_link_to_the_creation_survives_a_restart(recorder, tmp_path):
     """With a directory, what was created before is linked days later, and says how long the money was held."""
-    with Telemetry("a-1", sinks=[recorder], heartbeat_s=None, spool=str(tmp_path)) as telemetry:
-        with telemetry.escrow_create(amount_usd=1, counterparty="ag_w") as escrow:
-            escrow.created("ag_me", "esc_1", expires_at=2e9)
+    with (
+        Telemetry("a-1", sinks=[recorder], heartbeat_s=None, spool=str(tmp_path)) as telemetry,
+        telemetry.escrow_create(amount_usd=1, counterparty="ag_w") as escrow,
+    ):
+        escrow.created("ag_me", "esc_1", expires_at=2e9)
     (create,) = recorder.spans
     later = released(Recorder(), spool=str(tmp_path))
     assert [(link.trace_id, link.span_id) for link in later.links] == [(create.trace_id, create.span_id)]
