@@ -127,6 +127,12 @@ SLOW_TRADE = _above("slow_trade", 2.0, "seconds", "Duration of a trade span that
 SLOW_BALANCE = _above("slow_balance", 0.5, "seconds", "Duration of a balance check span that is slow.")
 SLOW_ESCROW = _above("slow_escrow", 3.0, "seconds", "Duration of an escrow creation span that is slow.")
 SLOW_SIGNAL = _above("slow_signal", 0.1, "seconds", "Duration of a signal span that is slow.")
+SLOW_MEDIANS = _above(
+    "slow_medians", 10, "1", "Duration of a span over the median of the latest of its name that is slow."
+)
+SLOW_MEDIAN_SPANS = _parameter(
+    "slow_median_spans", 50, "1", "Spans of a name below which none is compared with their median."
+)
 SLOW_SPANS = _above("slow_spans", 10, "1", "Slow spans within ten minutes that make the alert a warning.")
 SPAN_ERRORS = _above("span_errors", 0.05, "ratio", "Failed spans among the last of one name.")
 SPAN_ERRORS_CLEAR = _above("span_errors_clear", 0.03, "ratio", "Clears span_errors.")

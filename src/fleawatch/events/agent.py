@@ -133,12 +133,13 @@ class ClockRead(Event, frozen=True, kw_only=True):
 
 
 class SlowSpan(Event, frozen=True, kw_only=True):
-    """A span took longer than its threshold."""
+    """A span took longer than its threshold; `spans` is how many did since this was last told of its name, the worst is here."""
 
     span_name: str
     duration_s: Seconds
     threshold_s: Seconds
     trace_id: str | None = None
+    spans: Count = 1
 
 
 class SpanErrors(Event, frozen=True, kw_only=True):

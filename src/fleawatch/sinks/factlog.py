@@ -15,6 +15,7 @@ from typing import IO, Any, Final, Protocol
 
 import msgspec
 
+from fleawatch.catalog import limits
 from fleawatch.catalog.logs import COMMON_FIELDS, RESERVED_FIELDS
 from fleawatch.events import (
     ApiCall,
@@ -253,7 +254,10 @@ def _slow(fact: SlowSpan) -> Line:
     return "slow_span", "warning", fields
 
 
-def _failing(fact: SpanErrors) -> Line:
+def _failing(fact: SpanErrors) -> Line | None:
+    limit = limits.SPAN_ERRORS.default
+    if not fact.samples or limit is None or fact.errors / fact.samples <= limit:
+        return None
     fields = {"span_name": fact.span_name, "error_rate": fact.errors / fact.samples, "samples": fact.samples}
     return "high_error_rate", "error", fields
 

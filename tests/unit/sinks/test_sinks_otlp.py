@@ -5,8 +5,8 @@ import threading
 import pytest
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from fleawatch import Telemetry
-from fleawatch.catalog.spans import RESOURCE, SPANS
+from fleawatch import Handoff, Telemetry
+from fleawatch.catalog.spans import RESOURCE, SPAN_EVENTS, SPANS
 from fleawatch.ports import Observed
 from fleawatch.sdk.telemetry.backends import otlp as backend
 from fleawatch.sdk.telemetry.settings import Settings
@@ -160,6 +160,47 @@ def test_requests_are_compressed_and_time_out_as_the_environment_says(server, mo
     run(server)
     assert server.headers[0]["content-encoding"] == "gzip"
     assert len(server.spans) == 5
+
+
+def test_every_span_and_event_of_the_catalog_is_emitted(server, tmp_path):
+    """But for that of the client, which is wrapped; and each attribute that is emitted is declared for its span."""
+    (tmp_path / "key").write_text("k" * 64)
+    telemetry = Telemetry("a-1", strategy="s", otlp=server.address, heartbeat_s=None)
+    handoff = Handoff(telemetry, key_file=str(tmp_path / "key"))
+    with telemetry.cycle(market="BTC-USD") as cycle:
+        with telemetry.balance_check(wallet_id="w") as check:
+            check.cached(hit=False, age_s=0)
+            check.read("USD", 5)
+        with telemetry.signal("BTC-USD", model_version="1", signal_type="trend", price_count=3) as signal:
+            signal.computed("buy", confidence=0.8, value=1.5)
+        with telemetry.order(market="BTC-USD", side="buy", notional_usd=5, quantity=1, expected_price=5) as order:
+            order.filled("o-1", price=5, quantity=1)
+        with telemetry.confirmation_poll("o-1") as poll:
+            poll.polled("filled")
+        with telemetry.bet("dice", 1) as bet:
+            bet.settled("b-1", 2)
+        cycle.ended("low_balance")
+    with telemetry.cycle() as cycle:
+        cycle.ended("low_confidence")
+    with (
+        handoff.create("dig", worker="w-1") as task,
+        telemetry.escrow_create(amount_usd=1, counterparty="ag_w", timeout_hours=2) as made,
+    ):
+        made.created("ag_me", "esc_1", expires_at=2e9)
+        text = task.describe("Dig")
+    with handoff.execute(text, escrow_id="esc_2"):
+        pass
+    for operation in (telemetry.escrow_complete, telemetry.escrow_dispute, telemetry.escrow_timeout):
+        with operation("esc_1"):
+            pass
+    with telemetry.escrow_release("esc_1") as release:
+        release.released(1, commission_usd=0)
+    assert telemetry.shutdown()
+    known = {span.name: span for span in SPANS}
+    assert {span.name for span in server.spans} == known.keys() - {"pf.http.request"}
+    assert {event.name for span in server.spans for event in span.events} == set(SPAN_EVENTS)
+    for span in server.spans:
+        assert plain(span.attributes).keys() <= {*known[span.name].attributes}, span.name
 
 
 def test_names_and_free_text_stay_at_home(server):

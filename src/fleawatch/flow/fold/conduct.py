@@ -138,7 +138,7 @@ def switched(fleet: FleetState, agent: AgentState, event: StrategySwitched, _: f
 def slow_span(fleet: FleetState, agent: AgentState, event: SlowSpan, at: float) -> None:
     """A span was slower than its threshold."""
     name = word(agent, SPAN_NAME, event.span_name)
-    agent.tallies.add("pf_slow_spans_total", (name,))
+    agent.tallies.add("pf_slow_spans_total", (name,), event.spans)
     fields: dict[str, str | float] = {
         "span_name": name,
         "duration_ms": event.duration_s * 1000,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from opentelemetry.trace import SpanContext
 
@@ -192,6 +192,11 @@ class EscrowCreate(_Escrow):
         self.amount_usd, self.counterparty, self.timeout_hours = amount_usd, counterparty, timeout_hours
         self.commission_usd, self.conditions, self.task = commission_usd, conditions, task
         self._created: tuple[str, float] | None = None
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.note("escrow_initiated")
+        return self
 
     def created(self, creator: str, escrow_id: str, *, expires_at: float) -> None:
         """It exists: the platform's ids of its creator and of it, and when it is released by itself, unix seconds."""

@@ -19,8 +19,9 @@ from fleawatch.flow.step import empty_fleet
 from fleawatch.ports import Observed, TelemetrySink
 from fleawatch.sdk.shield import Shield
 from fleawatch.sdk.telemetry.describe import Describer
-from fleawatch.sdk.telemetry.draft import Drafter
+from fleawatch.sdk.telemetry.draft import Draft, Drafter
 from fleawatch.sdk.telemetry.operation import Operation
+from fleawatch.sdk.telemetry.spanwatch import SpanWatch
 from fleawatch.sdk.telemetry.told import Told
 
 _DROPPED: Final = {"otlp": "pf_spans_dropped_total"}
@@ -57,6 +58,7 @@ class Projector:
         self._shield = shield
         self._now = now
         self._describer = describer or Describer(agent_id)
+        self._watch = SpanWatch(agent_id)
         self._lost: dict[str, int] = {}
         at = now()
         declared = AgentDeclared(
@@ -70,8 +72,10 @@ class Projector:
         seen: list[Observed] = []
         for item in items:
             seen += self._seen(item)
-        if not seen:
-            return
+        if seen:
+            self._carry(seen)
+
+    def _carry(self, seen: Sequence[Observed]) -> None:
         for one in seen:
             if one.fact is not None:
                 self.state = fold(self.state, one.fact)
@@ -89,6 +93,11 @@ class Projector:
             with self._shield.over(f"sink_{sink.name}"):
                 sink.beat(self.state, at)
         self._count_lost()
+        self._tell(self._watch.due(at, self.state))
+
+    def finish(self) -> None:
+        """Tell what would have been told later, once nothing else is handed in."""
+        self._tell(self._watch.due(self._now(), self.state, all_of_it=True))
 
     def flush(self, within_s: float) -> bool:
         """Have every sink send what it holds; whether all did within the time."""
@@ -108,6 +117,7 @@ class Projector:
     def after_fork(self) -> None:
         """This is the child of a fork: its facts have ids of their own."""
         self._drafter.renew()
+        self._watch = SpanWatch(self._agent_id)
         self._lost.clear()
         for sink in self.sinks:
             with self._shield.over(f"sink_{sink.name}"):
@@ -115,8 +125,17 @@ class Projector:
 
     def _seen(self, item: Operation | Told) -> list[Observed]:
         span = (item.record or self._describer.span(item)) if isinstance(item, Operation) else None
+        drafts = list(item.drafts())
+        if span is not None:
+            drafts += self._watch.judge(span, self.state)
+        facts = self._facts(drafts)
+        if not facts:
+            return [] if span is None else [Observed(None, span)]
+        return [Observed(fact, span) for fact in facts]
+
+    def _facts(self, drafts: Sequence[Draft]) -> list[Event]:
         facts: list[Event] = []
-        for draft in item.drafts():
+        for draft in drafts:
             try:
                 facts.append(self._drafter.fact(draft))
             except (BadEvent, TypeError, ValueError) as error:
@@ -124,9 +143,12 @@ class Projector:
                 self._shield.note("fact", error)
                 if self._shield.raises:
                     raise
-        if not facts:
-            return [] if span is None else [Observed(None, span)]
-        return [Observed(fact, span) for fact in facts]
+        return facts
+
+    def _tell(self, drafts: Sequence[Draft]) -> None:
+        """Facts that time brought, and no operation."""
+        if drafts:
+            self._carry([Observed(fact, None) for fact in self._facts(drafts)])
 
     def _count_lost(self) -> None:
         """What sinks could not carry is a metric of the process: what was lost since the last beat is added."""

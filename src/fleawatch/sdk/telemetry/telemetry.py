@@ -62,7 +62,7 @@ from fleawatch.sdk.telemetry.projector import Projector
 from fleawatch.sdk.telemetry.provider import Provider, under_datadog
 from fleawatch.sdk.telemetry.settings import Settings, settings
 from fleawatch.sdk.telemetry.told import Told
-from fleawatch.sdk.telemetry.trading import Cycle, Number, Order, Signal
+from fleawatch.sdk.telemetry.trading import ConfirmationPoll, Cycle, Number, Order, Signal
 from fleawatch.sdk.timing import Timing
 
 HEARTBEAT_S: Final = 15.0
@@ -152,6 +152,10 @@ class Telemetry:
     def order(self, **order: Any) -> Order:
         """An attempt to order; see `Order`."""
         return Order(self, **order)
+
+    def confirmation_poll(self, order_id: str) -> ConfirmationPoll:
+        """Asking until an order is confirmed; see `ConfirmationPoll`."""
+        return ConfirmationPoll(self, order_id=order_id)
 
     def bet(self, game: str, stake: Number, **more: Any) -> Bet:
         """A bet of `stake` USD; see `Bet`."""
@@ -335,7 +339,11 @@ class Telemetry:
             if server is not None:
                 server.close()
             try:
-                return self._pipeline.close(within_s)
+                carried = self._pipeline.close(within_s)
+                if carried:
+                    with self.shield.over("telemetry"):
+                        self.projector.finish()
+                return carried
             finally:
                 with self.shield.over("creations"):
                     self.creations.save()

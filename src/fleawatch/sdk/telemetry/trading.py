@@ -270,3 +270,28 @@ class Order(Operation):
             return None
         expected = float(self.expected_price)
         return (float(self._fill["price"]) / expected - 1.0) * 10_000 * (1 if self.side == "buy" else -1)
+
+
+class ConfirmationPoll(Operation):
+    """Asking until an order is confirmed."""
+
+    __slots__ = ("_polls", "_status", "order_id")
+    span_name: ClassVar[str] = "pf.trade.confirmation_poll"
+
+    def __init__(self, desk: Desk, *, order_id: str) -> None:
+        super().__init__(desk, order_id=order_id)
+        self.order_id = order_id
+        self._polls, self._status = 0, ""
+
+    def polled(self, status: str = "") -> None:
+        """It was asked once more; `status` is the answer."""
+        self._polls += 1
+        self._status = status
+
+    def described(self) -> dict[str, Any]:
+        return {
+            "pf.order_id": self.order_id,
+            "pf.poll_count": self._polls,
+            "pf.order_status": self._status,
+            **self.attributes,
+        }
