@@ -104,7 +104,7 @@ def _datadog(document: Mapping[str, Any], actor: str) -> tuple[list[Order], int]
 def _order(where: str, labels: Mapping[str, Any], identity: str, name: str, actor: str) -> Order | Problem:
     agent_id, strategy = labels.get("agent_id"), labels.get("strategy")
     mode = labels.get("pf_action") or "halt"
-    if mode not in _MODES:
+    if not isinstance(mode, str) or mode not in _MODES:
         return Problem(
             f"{where}.pf_action",
             f"was {shortened(str(mode))}",

@@ -105,6 +105,7 @@ async def test_what_is_resolved_resumes_nobody(watched):
         ({}, []),
         ({"agent_id": "../x"}, []),
         ({"agent_id": "a-1", "pf_action": "resume"}, []),
+        ({"agent_id": "a-1", "pf_action": ["halt"]}, []),
     ],
 )
 @beside(fleet)
@@ -113,6 +114,7 @@ async def test_labels_say_who_is_meant(watched, labels, halted):
     answer = await post(watched, "/halt", alertmanager(alert(**labels)))
     held = [name for name, agent in watched.monitor.state.agents.items() if agent.control.halt]
     assert (held, answer.status < 300) == (halted, bool(halted))
+    assert answer.status < 500
 
 
 @beside(fleet)
