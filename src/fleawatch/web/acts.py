@@ -164,9 +164,9 @@ class Acts:
         return json_answer(request, {"name": who.name, "role": who.role})
 
     async def webhook(self, request: Request) -> Response:
-        """What another alerting system orders. Agents that are not watched are named in the answer, the others are halted."""
+        """What another alerting system orders. Alerts that name nobody watched are told in the answer, the others halt."""
         who = admit(request, self._control.tokens, "operator")
-        orders, resolved = orders_in(decoded(await body_of(request, LARGEST), object), who.name)
+        orders, resolved, refused = orders_in(decoded(await body_of(request, LARGEST), object), who.name)
         halted: list[dict[str, object]] = []
         problems: list[Problem] = []
         status = 404
@@ -180,6 +180,6 @@ class Acts:
             halted.append({"halt_id": halt_id, "held": held})
         # What could not be recorded must be sent again, which a sender does after an error only.
         if problems and (not halted or status == http.HTTPStatus.SERVICE_UNAVAILABLE):
-            raise RequestError(status, tuple(problems))
-        unknown = [problem.what for problem in problems]
+            raise RequestError(status, (*problems, *refused))
+        unknown = [f"{one.where} {one.what}" for one in refused] + [problem.what for problem in problems]
         return json_answer(request, {"halted": halted, "resolved_ignored": resolved, "unknown": unknown}, status=202)

@@ -124,6 +124,14 @@ async def test_who_is_not_watched_does_not_keep_the_others_running(watched):
     assert (answer.status, len(answer.json()["unknown"]), state(watched, "b-1")) == (202, 1, "halted")
 
 
+@pytest.mark.parametrize("other", [alert(), {**alert(agent_id="b-1"), "fingerprint": ""}, 1])
+@beside(fleet)
+async def test_an_alert_that_names_nobody_does_not_keep_the_others_running(watched, other):
+    """Alertmanager groups alerts and sends nothing again that was refused: what can be halted is halted, the rest is told."""
+    answer = await post(watched, "/halt", alertmanager(other, alert(agent_id="a-1")))
+    assert (answer.status, len(answer.json()["unknown"]), state(watched)) == (202, 1, "halted")
+
+
 @beside(fleet)
 async def test_grafana_speaks_the_same_words(watched):
     """With fields of its own around and in its alerts."""
