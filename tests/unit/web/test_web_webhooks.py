@@ -186,6 +186,19 @@ async def test_an_alert_without_identity_is_refused(watched):
     assert (await post(watched, "/halt", alertmanager(one))).status == 422
 
 
+@pytest.mark.parametrize("path", ["/api/v1/halt", "/api/v1/resume"])
+@pytest.mark.parametrize(
+    "document",
+    [{"scope": "fleet", "target": "a-1", "reason": "meant one"}, {"scope": "agent", "target": "a-1", "reason": " \n"}],
+)
+@beside(fleet)
+async def test_an_act_without_reason_or_on_the_fleet_by_mistake_is_refused(watched, path, document):
+    """Who names an agent does not mean the fleet, and blanks are no reason."""
+    await post(watched, "/halt", alertmanager(alert(pf_scope="fleet")))
+    assert (await post(watched, path, document)).status == 422
+    assert (state(watched), state(watched, "b-1"), len(await booked(watched, HaltOrdered))) == ("halted", "halted", 1)
+
+
 @beside(fleet)
 async def test_a_request_that_is_sent_twice_is_one_halt(watched):
     """With an id of the sender's."""
