@@ -13,7 +13,7 @@ DONE = re.compile(
 )
 
 
-@pytest.mark.parametrize("alert", [one for one in CATALOG.alerts if one.action], ids=lambda one: one.name)
+@pytest.mark.parametrize("alert", [one for one in CATALOG.alerts.values() if one.action], ids=lambda one: one.name)
 def test_an_alert_does_not_call_done_what_it_only_asks_for(alert):
     """An agent without a gate is not stopped by its alert, and no alert that clears lets an agent trade again."""
     assert DONE.search(f"{alert.summary} {alert.description}") is None
