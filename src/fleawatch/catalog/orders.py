@@ -212,8 +212,8 @@ ALERTS = (
         keep_firing_s=10 * MINUTE,
         action="reduce",
         summary="{agent_id} sends orders in a loop: {value:number} in a minute",
-        description="{agent_id} sends far more orders or bets than is usual for it, or repeats the same order. It may only reduce "
-        "positions until ten minutes are quiet and a person has resumed it.",
+        description="{agent_id} sends far more orders or bets than is usual for it, or repeats the same order. Its gate is told "
+        "to allow closing only, until a person has resumed it.",
     ),
     alert(
         "PFDirectionAgainstSignal",
@@ -224,7 +224,7 @@ ALERTS = (
         action="reduce",
         summary="{agent_id} trades against its own signals: {value:percent} of its latest orders",
         description="Most of the latest orders of {agent_id} went the other way than their signal. A flipped sign or side is more "
-        "likely than a bad strategy; it may only reduce positions.",
+        "likely than a bad strategy; its gate is told to allow closing only.",
     ),
     alert(
         "PFMarketDataStale",
@@ -235,8 +235,8 @@ ALERTS = (
         clear=clears_at(good_s=2 * MINUTE),
         action="reduce",
         summary="{agent_id} trades on prices that are {value:duration} old",
-        description="The price feed of {agent_id} has stopped while nothing keeps it from trading. It may only reduce positions until the feed has "
-        "been fresh for two minutes.",
+        description="The price feed of {agent_id} has stopped while nothing keeps it from trading. Its gate is told to "
+        "allow closing only; that ends with a resume, not when the feed is back.",
     ),
     alert(
         "PFTradeSkippedLowBalance",

@@ -213,9 +213,9 @@ ALERTS = (
         hold_s=MINUTE,
         clear=clears_at((limits.DRAWDOWN_CRITICAL, limits.DRAWDOWN_CRITICAL_CLEAR)),
         action="reduce",
-        summary="{agent_id} is {value:percent} below its peak and may only reduce",
-        description="The drawdown of {agent_id} is above {limit:drawdown_critical}. Its gate allows closing, not opening; at "
-        "{limit:drawdown_halt} it is halted.",
+        summary="{agent_id} is {value:percent} below its peak, past where it must only reduce",
+        description="The drawdown of {agent_id} is above {limit:drawdown_critical}. A gate allows closing, not opening; at "
+        "{limit:drawdown_halt} the agent is to be halted. Without a gate or a configured means nothing stops it.",
     ),
     alert(
         "PFDrawdownHalt",
@@ -224,9 +224,9 @@ ALERTS = (
         family="drawdown",
         clear=BY_HAND,
         action="halt",
-        summary="{agent_id} is halted at a drawdown of {value:percent}",
-        description="The drawdown of {agent_id} passed {limit:drawdown_halt}. Its own guard acted at once; this confirms it. It "
-        "trades again only after an explicit resume.",
+        summary="{agent_id} is to be halted: its drawdown is {value:percent}",
+        description="The drawdown of {agent_id} passed {limit:drawdown_halt}. Its gate is told to halt; without a gate or a "
+        "configured means nothing stops it. Once halted it trades again only after an explicit resume.",
     ),
     alert(
         "PFMaxDrawdownStop",
@@ -247,8 +247,8 @@ ALERTS = (
         keep_firing_s=30 * MINUTE,
         action="reduce",
         summary="{agent_id} lost {value:percent} within ten minutes",
-        description="The drawdown of {agent_id} grew by more than {limit:drawdown_fast} within ten minutes. It may only reduce until "
-        "half an hour is quiet.",
+        description="The drawdown of {agent_id} grew by more than {limit:drawdown_fast} within ten minutes. Its gate is told to allow "
+        "closing only; that ends with a resume, not when the alert does.",
     ),
     alert(
         "PFTotalLoss",
@@ -258,8 +258,8 @@ ALERTS = (
         clear=BY_HAND,
         action="halt",
         summary="{agent_id} lost everything",
-        description="The equity of {agent_id} was brought to nothing by losses, not by a withdrawal. It is halted; money that arrives "
-        "now starts a new record.",
+        description="The equity of {agent_id} was brought to nothing by losses, not by a withdrawal. Its gate is told to halt; money "
+        "that arrives now starts a new record.",
     ),
     alert(
         "PFDailyLossLimit",
@@ -272,7 +272,7 @@ ALERTS = (
             (limits.DAILY_LOSS_USDC, limits.DAILY_LOSS_USDC_CLEAR),
         ),
         action="halt",
-        summary="{agent_id} reached its loss limit of the day and is halted",
+        summary="{agent_id} reached its loss limit of the day and is to be halted",
         description="Trading and casino losses of {agent_id} since midnight UTC passed its daily limit. The alert ends with the day; "
         "trading needs an explicit resume.",
     ),

@@ -50,6 +50,6 @@ ALERTS = (
         action="reduce",
         summary="{agent_id} chases its losses with growing stakes",
         description="{agent_id} raised its stake after a loss several times in a row, or staked more than {limit:stake_share} of its "
-        "equity at once. That wins often and then loses everything; it may only reduce.",
+        "equity at once. That wins often and then loses everything; its gate is told to reduce.",
     ),
 )

@@ -157,7 +157,7 @@ ALERTS = (
         action="reduce",
         summary="The equity of {agent_id} is not known",
         description="For five minutes at least one part of what {agent_id} owns could not be read, so no limit on its losses can be "
-        "trusted. It may only reduce positions until all parts are fresh.",
+        "trusted. Its gate is told to allow closing only; that ends with a resume.",
     ),
     alert(
         "PFUnexplainedMoney",
@@ -191,7 +191,7 @@ ALERTS = (
         action="freeze_payments",
         summary="{agent_id} sends money away: {value:percent} of its equity within an hour",
         description="Withdrawals and payments of {agent_id} within an hour exceed {limit:outflow_share} of what it owned before, or "
-        "went to a recipient that is not on its list. Payments are frozen until a person clears this.",
+        "went to a recipient that is not on its list. Its gate is told to let no money out; that ends with a resume.",
     ),
     alert(
         "PFWalletTopUp",

@@ -133,6 +133,10 @@ def _play(ctx: click.Context, chosen: Mapping[str, Any]) -> None:
     ]  # fmt: skip
     if given:
         raise click.UsageError(f"{', '.join(given)} cannot be used with --incident; leave it out")
+    # Two runs in one store are the history of neither: its replay would end in another state than it saved.
+    used = [] if chosen["state"] is None else sorted(chosen["state"].glob("**/fleawatch.db"))
+    if used:
+        raise click.UsageError(f"{used[0]} is there already, of an earlier run; name an empty directory with --state")
     log_to_stderr(level=40)
     result = asyncio.run(show(chosen["incident"], chosen["seed"], chosen["state"]))
     if chosen["as_json"]:

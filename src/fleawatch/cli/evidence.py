@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Final
 
 import click
 import msgspec
@@ -15,11 +17,17 @@ from fleawatch.store.audit.evidence import evidence as gather
 from fleawatch.store.audit.files import beside, read_key
 from fleawatch.store.audit.reading import database_of
 
+_NO_NAME: Final = re.compile(r"[^A-Za-z0-9_-]")
+
 
 @click.group(invoke_without_command=True)
 @click.option("--incident", help="Fingerprint of an alert, or id of a halt.")
 @state_option
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write, a ZIP.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write, a ZIP; evidence-INCIDENT.zip by default.",
+)
 @files_options
 @json_option
 @click.pass_context
@@ -41,10 +49,11 @@ def evidence(
     """
     if ctx.invoked_subcommand is not None:
         return
-    if incident is None or out is None:
-        raise click.UsageError("give --incident and --out, or the command `verify`")
+    if incident is None:
+        raise click.UsageError("give --incident, or the command `verify`")
     file = database_of(state)
     made = gather(file, beside(file, key, anchors), incident)
+    out = out or Path(f"evidence-{_NO_NAME.sub('_', incident)}.zip")
     try:
         out.write_bytes(made.content)
     except OSError as error:

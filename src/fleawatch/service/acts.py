@@ -103,7 +103,8 @@ class Acts:
         """Order a halt; its id, and the agents that it or a stricter one holds now.
 
         Raises:
-            RefusedActError: 404 or 422; 503 where the gates were told and the store cannot record it yet.
+            RefusedActError: 404 or 422; 409 where its id is another halt's; 503 where the gates were told and the store
+                cannot record it yet.
         """
         agents = self._meant(order.scope, order.target)
         if order.mode == "flatten":
@@ -124,6 +125,8 @@ class Acts:
             note=order.note[:_NOTE],
         )
         await self._record(fact, [agent.agent_id for agent in agents])
+        if order.halt_id:
+            await self._is_its_own(fact)
         return halt_id, [agent.agent_id for agent in agents if agent.control.halt is not None]
 
     async def _record(self, order: HaltOrdered, agent_ids: Sequence[str]) -> None:
@@ -148,6 +151,20 @@ class Acts:
                 503, Problem("", what, "mend the store; it is recorded then, and may be ordered again")
             )
         booking.result()
+
+    async def _is_its_own(self, order: HaltOrdered) -> None:
+        """Refuse an order under an id that another halt has: it was recorded as nothing new, and closed nobody further.
+
+        Raises:
+            RefusedActError: 409, with what the id stands for.
+        """
+        store = self._monitor.store
+        found = (await self._monitor.in_store(lambda: store.known([order.fact_id]))).get(order.fact_id)
+        if not isinstance(found, HaltOrdered):
+            return
+        if (found.mode, found.scope, found.target) != (order.mode, order.scope, order.target):
+            what = f"was used for {found.mode} of {found.scope} {found.target}".rstrip()
+            raise RefusedActError(409, Problem("halt_id", what, "leave it out, or send another one for another halt"))
 
     async def _is_known(self, order: HaltOrdered) -> bool:
         """Whether this order came before: repeated, it must not close again what was resumed since."""

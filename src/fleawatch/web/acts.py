@@ -29,7 +29,7 @@ SCOPES: Final = ("agent", "strategy", "fleet")
 MOST_SHOWN: Final = 50
 """Agents that one preflight tells of each; the sums are of all."""
 
-_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
+_Text = Annotated[str, msgspec.Meta(pattern=r"\S", max_length=300)]
 _Target = Annotated[str, msgspec.Meta(max_length=63)]
 _Key = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{8,64}\Z")]
 
@@ -61,6 +61,14 @@ class _Drill(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     agents: Annotated[tuple[_Target, ...], msgspec.Meta(max_length=10_000)] | None = None
 
 
+def _meant(wanted: _Halt | _Resume) -> None:
+    """Refuse scope and target that contradict each other: who names an agent does not mean the fleet."""
+    if wanted.scope == "fleet" and wanted.target:
+        raise RequestError(
+            422, (Problem("target", "was given with scope fleet", "leave it out, or give scope agent or strategy"),)
+        )
+
+
 class Acts:
     """Handlers of acts."""
 
@@ -83,6 +91,7 @@ class Acts:
         """Order a halt."""
         who = admit(request, self._control.tokens, "operator")
         wanted = decoded(await body_of(request, SMALL), _Halt)
+        _meant(wanted)
         order = Order(
             wanted.scope, wanted.target, wanted.mode, "manual", who.name, wanted.reason, wanted.halt_id or ""
         )  # fmt: skip
@@ -96,6 +105,7 @@ class Acts:
         """Let agents trade again."""
         who = admit(request, self._control.tokens, "operator")
         wanted = decoded(await body_of(request, SMALL), _Resume)
+        _meant(wanted)
         if (wanted.ramp_s is None) != (wanted.ramp_usd is None):
             raise RequestError(
                 422, (Problem("ramp_s", "came without ramp_usd, or the other way round", "give both or none"),)
@@ -164,9 +174,9 @@ class Acts:
         return json_answer(request, {"name": who.name, "role": who.role})
 
     async def webhook(self, request: Request) -> Response:
-        """What another alerting system orders. Agents that are not watched are named in the answer, the others are halted."""
+        """What another alerting system orders. Alerts that name nobody watched are told in the answer, the others halt."""
         who = admit(request, self._control.tokens, "operator")
-        orders, resolved = orders_in(decoded(await body_of(request, LARGEST), object), who.name)
+        orders, resolved, refused = orders_in(decoded(await body_of(request, LARGEST), object), who.name)
         halted: list[dict[str, object]] = []
         problems: list[Problem] = []
         status = 404
@@ -180,6 +190,6 @@ class Acts:
             halted.append({"halt_id": halt_id, "held": held})
         # What could not be recorded must be sent again, which a sender does after an error only.
         if problems and (not halted or status == http.HTTPStatus.SERVICE_UNAVAILABLE):
-            raise RequestError(status, tuple(problems))
-        unknown = [problem.what for problem in problems]
+            raise RequestError(status, (*problems, *refused))
+        unknown = [f"{one.where} {one.what}" for one in refused] + [problem.what for problem in problems]
         return json_answer(request, {"halted": halted, "resolved_ignored": resolved, "unknown": unknown}, status=202)

@@ -18,7 +18,7 @@ from fleawatch.web.problems import RequestError
 SMALL = 1 << 14
 """Bytes of the body of an act."""
 
-_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
+_Text = Annotated[str, msgspec.Meta(pattern=r"\S", max_length=300)]
 _Note = Annotated[str, msgspec.Meta(max_length=300)]
 _Word = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 

@@ -26,11 +26,13 @@ _TRIGGERED: Final = frozenset({"triggered", "re-triggered", "alert", "triggered 
 _TEXT: Final = 200
 
 
-def orders_in(document: Any, actor: str) -> tuple[list[Order], int]:
-    """The halts that a notification orders, and how many of its alerts order none because they are resolved.
+def orders_in(document: Any, actor: str) -> tuple[list[Order], int, list[Problem]]:
+    """The halts that a notification orders, how many of its alerts order none because they are resolved, and what is wrong.
+
+    One alert that names nobody keeps no other from halting: senders group alerts and send nothing again that was refused.
 
     Raises:
-        RequestError: 422 with everything that is wrong; nothing of it is then ordered.
+        RequestError: 422 with everything that is wrong, where nothing can be ordered; 413 for too many alerts.
     """
     if not isinstance(document, Mapping):
         raise _refused(Problem("", "was no JSON object", "send the body of Alertmanager, Grafana or Datadog"))
@@ -43,7 +45,7 @@ def orders_in(document: Any, actor: str) -> tuple[list[Order], int]:
     )
 
 
-def _alertmanager(alerts: list[Any], actor: str) -> tuple[list[Order], int]:
+def _alertmanager(alerts: list[Any], actor: str) -> tuple[list[Order], int, list[Problem]]:
     """Alertmanager's webhook, version 4, and Grafana's, which has the same alerts in it."""
     if len(alerts) > MOST:
         raise RequestError(413, (Problem("alerts", f"were {len(alerts)}, more than {MOST}", "group them less"),))
@@ -77,15 +79,15 @@ def _alertmanager(alerts: list[Any], actor: str) -> tuple[list[Order], int]:
         found = _order(where, labels, f"{identity}:{begun}", str(name or "alert"), actor)
         orders += [found] if isinstance(found, Order) else []
         problems += [found] if isinstance(found, Problem) else []
-    if problems:
+    if problems and not orders:
         raise _refused(*problems)
-    return orders, resolved
+    return orders, resolved, problems
 
 
-def _datadog(document: Mapping[str, Any], actor: str) -> tuple[list[Order], int]:
+def _datadog(document: Mapping[str, Any], actor: str) -> tuple[list[Order], int, list[Problem]]:
     """A Datadog webhook whose payload names `alert_transition`, `alert_cycle_key`, `alert_title` and `tags`."""
     if str(document["alert_transition"]).strip().lower() not in _TRIGGERED:
-        return [], 1
+        return [], 1, []
     tags = document.get("tags")
     listed = tags.split(",") if isinstance(tags, str) else tags if isinstance(tags, list) else []
     labels = dict(str(tag).strip().partition(":")[::2] for tag in listed)
@@ -98,13 +100,13 @@ def _datadog(document: Mapping[str, Any], actor: str) -> tuple[list[Order], int]
     found = _order("tags", labels, str(cycle), str(title or "monitor"), actor)
     if isinstance(found, Problem):
         raise _refused(found)
-    return [found], 0
+    return [found], 0, []
 
 
 def _order(where: str, labels: Mapping[str, Any], identity: str, name: str, actor: str) -> Order | Problem:
     agent_id, strategy = labels.get("agent_id"), labels.get("strategy")
     mode = labels.get("pf_action") or "halt"
-    if mode not in _MODES:
+    if not isinstance(mode, str) or mode not in _MODES:
         return Problem(
             f"{where}.pf_action",
             f"was {shortened(str(mode))}",

@@ -102,6 +102,13 @@ def test_evidence_is_written_and_verified(state, tmp_path):
     assert "Remedy" in run("evidence", "verify", file, code=1).stderr
 
 
+def test_evidence_has_a_file_of_its_own_name(state, tmp_path, monkeypatch):
+    """Without --out it is written here, under the name of the incident."""
+    monkeypatch.chdir(tmp_path)
+    run("evidence", "--incident", "h-1", "--state", state)
+    assert "sound" in run("evidence", "verify", "evidence-h-1.zip").stdout
+
+
 def test_evidence_asks_for_what_it_needs(state, tmp_path):
     """Without an incident or a file it is a mistake of the command line; an unknown incident names known ones."""
     run("evidence", "--state", state, code=2)

@@ -91,7 +91,7 @@ class TestHold:
         assert change.labels["agent_id"] == AGENT
         assert change.labels["strategy"] == "steady"
         assert change.action == "halt"
-        assert change.summary == "a-1 is halted at a drawdown of 20.1 %"
+        assert change.summary == "a-1 is to be halted: its drawdown is 20.1 %"
         assert "passed 20.0 %" in change.description
 
     def test_an_agent_that_tells_only_its_balance_is_judged_by_that_fact(self):

@@ -172,6 +172,20 @@ async def test_who_ordered_and_why_is_on_every_page(watched):
 
 
 @beside(fleet)
+async def test_an_id_is_that_of_one_halt(watched):
+    """The same halt may be sent twice; a stricter one, or one of another agent, under its id is refused and says why."""
+    wanted = {"scope": "agent", "target": "a-1", "reason": "r", "halt_id": "0123456789abcdef", "mode": "reduce"}
+    for _ in range(2):
+        assert (await ask(watched, "/api/v1/halt", document=wanted)).status == 202
+    for other in ({"mode": "halt"}, {"target": "b-1"}):
+        refused = await ask(watched, "/api/v1/halt", document=wanted | other)
+        assert refused.status == 409
+        assert "was used for reduce of agent a-1" in refused.text
+    assert watched.monitor.state.agents["a-1"].control.state == "reducing"
+    assert watched.monitor.state.agents["b-1"].control.halt is None
+
+
+@beside(fleet)
 async def test_a_preflight_of_many_is_a_sum_and_each(watched):
     """Of a strategy and of the fleet; nobody of that name is 404, a stranger 401, an agent 403."""
     found = (await ask(watched, "/api/v1/preflight?scope=fleet", "viewer")).json()

@@ -105,6 +105,7 @@ async def test_what_is_resolved_resumes_nobody(watched):
         ({}, []),
         ({"agent_id": "../x"}, []),
         ({"agent_id": "a-1", "pf_action": "resume"}, []),
+        ({"agent_id": "a-1", "pf_action": ["halt"]}, []),
     ],
 )
 @beside(fleet)
@@ -113,6 +114,7 @@ async def test_labels_say_who_is_meant(watched, labels, halted):
     answer = await post(watched, "/halt", alertmanager(alert(**labels)))
     held = [name for name, agent in watched.monitor.state.agents.items() if agent.control.halt]
     assert (held, answer.status < 300) == (halted, bool(halted))
+    assert answer.status < 500
 
 
 @beside(fleet)
@@ -120,6 +122,14 @@ async def test_who_is_not_watched_does_not_keep_the_others_running(watched):
     """The known ones are halted, the unknown ones named."""
     answer = await post(watched, "/halt", alertmanager(alert(agent_id="nobody"), alert(agent_id="b-1")))
     assert (answer.status, len(answer.json()["unknown"]), state(watched, "b-1")) == (202, 1, "halted")
+
+
+@pytest.mark.parametrize("other", [alert(), {**alert(agent_id="b-1"), "fingerprint": ""}, 1])
+@beside(fleet)
+async def test_an_alert_that_names_nobody_does_not_keep_the_others_running(watched, other):
+    """Alertmanager groups alerts and sends nothing again that was refused: what can be halted is halted, the rest is told."""
+    answer = await post(watched, "/halt", alertmanager(other, alert(agent_id="a-1")))
+    assert (answer.status, len(answer.json()["unknown"]), state(watched)) == (202, 1, "halted")
 
 
 @beside(fleet)
@@ -174,6 +184,19 @@ async def test_an_alert_without_identity_is_refused(watched):
     one = alert(agent_id="a-1")
     del one["fingerprint"]
     assert (await post(watched, "/halt", alertmanager(one))).status == 422
+
+
+@pytest.mark.parametrize("path", ["/api/v1/halt", "/api/v1/resume"])
+@pytest.mark.parametrize(
+    "document",
+    [{"scope": "fleet", "target": "a-1", "reason": "meant one"}, {"scope": "agent", "target": "a-1", "reason": " \n"}],
+)
+@beside(fleet)
+async def test_an_act_without_reason_or_on_the_fleet_by_mistake_is_refused(watched, path, document):
+    """Who names an agent does not mean the fleet, and blanks are no reason."""
+    await post(watched, "/halt", alertmanager(alert(pf_scope="fleet")))
+    assert (await post(watched, path, document)).status == 422
+    assert (state(watched), state(watched, "b-1"), len(await booked(watched, HaltOrdered))) == ("halted", "halted", 1)
 
 
 @beside(fleet)
