@@ -76,7 +76,6 @@ class DogStatsD:
         self._sent: dict[tuple[str, tuple[str, ...]], float] = {}
         self._beaten = 0.0
         self._state: FleetState | None = None
-        self._fresh = False
         self._closed = False
 
     @property
@@ -112,10 +111,10 @@ class DogStatsD:
             self._client.stop()
 
     def after_fork(self) -> None:
-        """What the parent counted is the parent's to send: the child's counts begin with what it finds."""
+        """What the parent counted is the parent's to send; the child begins with a state of its own."""
         self._beaten = 0.0
         self._state = None
-        self._fresh = True
+        self._sent.clear()
 
     def _tell(self, fact: Event, agent: AgentState) -> None:
         client = self._client
@@ -157,11 +156,10 @@ class DogStatsD:
                     self._client.gauge(one.name, value * one.scale, tags=tags)
                 elif one.type == "count":
                     key = (one.name, tuple(labels))
-                    before = self._sent.get(key, value if self._fresh else 0.0)
+                    before = self._sent.get(key, 0.0)
                     self._sent[key] = float(value)
                     if value > before:
                         grown.append((one.name, (value - before) * one.scale, tags))
-        self._fresh = False
         for name, amount, tags in grown:
             self._client.increment(name, amount, tags=tags)
 

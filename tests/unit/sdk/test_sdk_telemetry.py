@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 import threading
 from decimal import Decimal
 
@@ -357,3 +359,42 @@ def test_unsampled_operations_are_counted_and_not_sampled(watched):
     telemetry.shutdown()
     assert [span.sampled for span in watched.recorder.spans] == [False]
     assert [fact.result for fact in watched.recorder.facts] == ["acted"]
+
+
+def test_a_child_of_a_fork_counts_its_own_orders_alone(watched):
+    """Sums over several processes of one program count every order once."""
+    with order(watched):
+        pass
+    watched.telemetry.flush(10)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:  # pragma: no cover - another process
+        with order(watched):
+            pass
+        watched.telemetry.flush(10)
+        tallies = watched.telemetry.projector.state.agents["a-1"].tallies
+        os.write(writer, str(tallies.total("pf_orders_total")).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reader, 1000) == b"1.0"
+    os.close(reader)
+    os.close(writer)
+
+
+ENDS = """
+from fleawatch import Telemetry
+from fleawatch.sinks.recorder import Recorder
+
+class Telling(Recorder):
+    def close(self, within_s):
+        print("closed with", len(self.facts), flush=True)
+
+telemetry = Telemetry("a-1", sinks=[Telling()], heartbeat_s=None)
+telemetry.funding("BTC-USD", 1)
+"""
+
+
+def test_a_program_that_ends_closes_its_sinks():
+    """Without a call of `shutdown`, what was told is carried and every sink is closed."""
+    done = subprocess.run([sys.executable, "-c", ENDS], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.split() == ["closed", "with", "1"], done.stderr

@@ -50,7 +50,6 @@ class Projector:
         version: str = "",
         describer: Describer | None = None,
     ) -> None:
-        self.state: FleetState = empty_fleet()
         self.sinks = list(sinks)
         self.refused = 0
         self._agent_id = agent_id
@@ -60,12 +59,8 @@ class Projector:
         self._describer = describer or Describer(agent_id)
         self._watch = SpanWatch(agent_id)
         self._lost: dict[str, int] = {}
-        at = now()
-        declared = AgentDeclared(
-            fact_id=f"{AGENT}:agent_declared:{agent_id}:{at:.3f}", agent_id=agent_id, at=at, seen_at=at, source=AGENT,
-            strategy=strategy, environment=environment, version=version,
-        )  # fmt: skip
-        self.state = fold(self.state, declared)
+        self._profile = {"strategy": strategy, "environment": environment, "version": version}
+        self.state: FleetState = self._begun()
 
     def work(self, items: Sequence[Operation | Told]) -> None:
         """Take finished operations and what was told, in order."""
@@ -115,13 +110,23 @@ class Projector:
                 sink.close(max(0.05, deadline - time.monotonic()))
 
     def after_fork(self) -> None:
-        """This is the child of a fork: its facts have ids of their own."""
+        """This is the child of a fork: its facts have ids of their own, and what the parent counted is the parent's."""
         self._drafter.renew()
         self._watch = SpanWatch(self._agent_id)
         self._lost.clear()
+        self.state = self._begun()
         for sink in self.sinks:
             with self._shield.over(f"sink_{sink.name}"):
                 sink.after_fork()
+
+    def _begun(self) -> FleetState:
+        """What is known before anything was told: that there is such an agent."""
+        at, agent_id = self._now(), self._agent_id
+        declared = AgentDeclared(
+            fact_id=f"{AGENT}:agent_declared:{agent_id}:{at:.3f}", agent_id=agent_id, at=at, seen_at=at, source=AGENT,
+            **self._profile,
+        )  # fmt: skip
+        return fold(empty_fleet(), declared)
 
     def _seen(self, item: Operation | Told) -> list[Observed]:
         span = (item.record or self._describer.span(item)) if isinstance(item, Operation) else None

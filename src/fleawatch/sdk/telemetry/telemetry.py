@@ -11,10 +11,13 @@ sinks. Nothing here raises into the agent's code, unless a test of pytest is run
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -123,6 +126,9 @@ class Telemetry:
         self._pipeline = Pipeline(self.projector.work, self._beat, self._renew, self.shield)
         metrics = self.settings.metrics
         self._server = None if metrics is None else MetricsServer(self, metrics)
+        # Registered after the pipeline's own, so it runs before: sinks are closed too when the program ends.
+        self._at_exit = partial(_shutdown, weakref.ref(self))
+        atexit.register(self._at_exit)
 
     # What operations need (`operation.Desk`).
 
@@ -334,6 +340,7 @@ class Telemetry:
     def shutdown(self, within_s: float = 5.0) -> bool:
         """Carry everything and let go; whether all was carried within the time. Calling it again does nothing."""
         with self._closing:
+            atexit.unregister(self._at_exit)
             deadline = time.monotonic() + within_s
             server, self._server = self._server, None
             if server is not None:
@@ -356,3 +363,9 @@ class Telemetry:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.shutdown()
+
+
+def _shutdown(ref: weakref.ref[Telemetry]) -> None:
+    telemetry = ref()
+    if telemetry is not None:
+        telemetry.shutdown(2.0)
