@@ -83,22 +83,27 @@ class Pipeline:
     def call(self, work: Callable[[], _Answer], within_s: float) -> _Answer:
         """The answer of `work`, done in the thread between two batches, so that it sees no half of one.
 
-        Once the thread has ended nothing changes any more, and the caller does it.
-
         Raises:
-            TimeoutError: the thread did not come to it in time.
+            TimeoutError: the thread did not come to it in time, or has ended.
             Exception: what `work` raised.
         """
-        if not self._thread.is_alive():
-            return work()
+        return self.ask(work).result(within_s)
+
+    def ask(self, work: Callable[[], _Answer]) -> Future[_Answer]:
+        """The same without waiting; whoever gives the answer up cancels it."""
         answered: Future[_Answer] = Future()
-        self._calls.append((work, answered))
-        self._asked.set()
-        return answered.result(within_s)
+        if self._thread.is_alive():
+            self._calls.append((work, answered))
+            self._asked.set()
+        else:
+            answered.set_exception(TimeoutError("the telemetry has ended"))
+        return answered
 
     def _answer(self) -> None:
         while self._calls:
             work, answered = self._calls.popleft()
+            if not answered.set_running_or_notify_cancel():
+                continue
             try:
                 answered.set_result(work())
             except Exception as error:  # noqa: BLE001 - it is raised where it is awaited

@@ -59,7 +59,7 @@ class Projector:
         self._describer = describer or Describer(agent_id)
         self._watch = SpanWatch(agent_id)
         self._lost: dict[str, int] = {}
-        self._profile = {"strategy": strategy, "environment": environment, "version": version}
+        self._profile = (strategy, environment, version)
         self.state: FleetState = self._begun()
 
     def work(self, items: Sequence[Operation | Told]) -> None:
@@ -122,9 +122,10 @@ class Projector:
     def _begun(self) -> FleetState:
         """What is known before anything was told: that there is such an agent."""
         at, agent_id = self._now(), self._agent_id
+        strategy, environment, version = self._profile
         declared = AgentDeclared(
             fact_id=f"{AGENT}:agent_declared:{agent_id}:{at:.3f}", agent_id=agent_id, at=at, seen_at=at, source=AGENT,
-            **self._profile,
+            strategy=strategy, environment=environment, version=version,
         )  # fmt: skip
         return fold(empty_fleet(), declared)
 

@@ -17,11 +17,13 @@ import time
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
+from fleawatch.errors import BadConfig
 from fleawatch.events import (
     AgentError,
     BonusGranted,
@@ -44,8 +46,9 @@ from fleawatch.scrub import scrub
 from fleawatch.sdk.client.watch import aiohttp_trace, watch
 from fleawatch.sdk.shield import Shield
 from fleawatch.sdk.telemetry.backends import sinks_for
-from fleawatch.sdk.telemetry.backends.prometheus import MetricsServer, asgi, wsgi
+from fleawatch.sdk.telemetry.backends.prometheus import AgentCollector
 from fleawatch.sdk.telemetry.backends.prometheus import sink as scrape
+from fleawatch.sdk.telemetry.backends.serving import MetricsServer, wsgi
 from fleawatch.sdk.telemetry.context import Ids
 from fleawatch.sdk.telemetry.creations import Creations
 from fleawatch.sdk.telemetry.describe import Describer
@@ -123,9 +126,15 @@ class Telemetry:
             self.settings.agent_id, self.strategy, (self._scrape, *sinks_for(self.settings), *sinks), drafter, self.shield, self._now,
             environment=self.settings.environment, version=self.settings.version, describer=describer,
         )  # fmt: skip
+        self._server: MetricsServer | None = None
         self._pipeline = Pipeline(self.projector.work, self._beat, self._renew, self.shield)
-        metrics = self.settings.metrics
-        self._server = None if metrics is None else MetricsServer(self, metrics)
+        if self.settings.metrics is not None:
+            try:
+                self._server = MetricsServer(self, self.settings.metrics, shared=bool(self.settings.metrics_dir))
+            except BadConfig:
+                self._pipeline.close(1.0)
+                self.projector.close(1.0)
+                raise
         # Registered after the pipeline's own, so it runs before: sinks are closed too when the program ends.
         self._at_exit = partial(_shutdown, weakref.ref(self))
         atexit.register(self._at_exit)
@@ -293,20 +302,30 @@ class Telemetry:
         Raises:
             TimeoutError: the worker did not come to it in time.
         """
-        return self._pipeline.call(lambda: self._scrape.body(self._now(), openmetrics=openmetrics), within_s)
+        return self.ask_metrics(openmetrics=openmetrics).result(within_s)
+
+    def ask_metrics(self, *, openmetrics: bool = False) -> Future[bytes]:
+        """The same without waiting for it."""
+        return self._pipeline.ask(lambda: self._scrape.body(self._now(), openmetrics=openmetrics))
 
     @property
     def metrics_port(self) -> int | None:
-        """Where the metrics server listens; None without one."""
+        """Where the metrics server listens; None without one, and while another process of the agent has the address."""
         return None if self._server is None else self._server.port
 
     def metrics_app(self) -> Any:
         """An ASGI application that serves the metrics: `app.mount("/metrics", telemetry.metrics_app())`."""
+        from fleawatch.sdk.telemetry.backends.asgi import asgi  # noqa: PLC0415 - needs the event loop of its caller
+
         return asgi(self)
 
     def metrics_wsgi(self) -> Any:
         """The same as a WSGI application."""
         return wsgi(self)
+
+    def collector(self) -> Any:
+        """A collector for a registry of `prometheus_client`: `registry.register(telemetry.collector())`."""
+        return AgentCollector(self)
 
     # Life.
 
@@ -322,6 +341,8 @@ class Telemetry:
         if self._heartbeat_s is not None and now - self._told_alive >= self._heartbeat_s:
             self._told_alive = now
             self.heartbeat()
+        if self._server is not None:
+            self._server.beat()
         self.projector.beat()
         with self.shield.over("creations"):
             self.creations.save()
@@ -330,6 +351,8 @@ class Telemetry:
         """This is the child of a fork."""
         self.ids.after_fork()
         self.creations.after_fork()
+        if self._server is not None:
+            self._server.after_fork()
         self.projector.after_fork()
 
     def flush(self, within_s: float = 5.0) -> bool:

@@ -1,4 +1,4 @@
-"""Metrics of an agent for Prometheus: the sink, and three ways to serve it: a server of its own, ASGI, WSGI.
+"""Metrics of an agent for Prometheus: the sink, and what a request for them is answered.
 
 Only reading is possible, and only of the metrics and a sign of life. A scrape that the worker cannot answer in time
 gets a 503, and the agent goes on.
@@ -6,11 +6,14 @@ gets a 503, and the agent goes on.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from prometheus_client import Metric as ClientMetric
+from prometheus_client.registry import Collector
+
+from fleawatch.catalog.spec import Owner
 from fleawatch.errors import BadConfig, Problem
 from fleawatch.sinks.negotiation import negotiate
 from fleawatch.sinks.scrape import Scrape
@@ -33,121 +36,71 @@ class Page(NamedTuple):
 
 
 def sink(settings: Settings) -> Scrape:
-    """The metrics of an agent. With a service, that service exports what it reads itself."""
-    return Scrape(("agent",) if settings.service else ("agent", "monitor"))
+    """The metrics of an agent. With a service, that service exports what it reads itself.
+
+    Raises:
+        BadConfig: the folder for several processes cannot be used.
+    """
+    owners = owners_of(settings)
+    if not settings.metrics_dir:
+        return Scrape(owners)
+    try:
+        from fleawatch.sinks.workers import WorkerFiles  # noqa: PLC0415 - needs locks that not every system has
+
+        return Scrape(owners, files=WorkerFiles(Path(settings.metrics_dir), settings.agent_id))
+    except (ImportError, OSError) as error:
+        problem = Problem("metrics_dir", f"cannot be used: {error}", "name a folder on a disk of this machine")
+        raise BadConfig("the telemetry was refused", (problem,)) from None
 
 
-def page(telemetry: Telemetry, method: str, path: str, accept: str) -> Page:
-    """The answer to a request."""
+def owners_of(settings: Settings) -> tuple[Owner, ...]:
+    """Whose metrics the agent tells."""
+    return ("agent",) if settings.service else ("agent", "monitor")
+
+
+def fixed_page(method: str, path: str) -> Page | None:
+    """The answer to a request that needs no metrics; None when it does."""
     if method not in ("GET", "HEAD"):
         return Page(405, _PLAIN, b"only GET\n")
     if path == "/-/healthy":
         return Page(200, _PLAIN, b"ok\n")
-    if path not in ("/metrics", "/"):
-        return Page(404, _PLAIN, b"/metrics\n")
+    return None if path in ("/metrics", "/") else Page(404, _PLAIN, b"/metrics\n")
+
+
+def page(telemetry: Telemetry, method: str, path: str, accept: str) -> Page:
+    """The answer to a request; waits for the worker."""
+    found = fixed_page(method, path)
+    if found is not None:
+        return found
     content_type, openmetrics = negotiate(accept)
     try:
         return Page(200, content_type, telemetry.metrics(openmetrics=openmetrics, within_s=WITHIN_S))
-    except TimeoutError:
+    except Exception as error:  # noqa: BLE001 - the scraper is told, it is counted, and nobody else's work ends
+        return failed_page(telemetry, error)
+
+
+def failed_page(telemetry: Telemetry, error: Exception) -> Page:
+    """The answer when there are no metrics."""
+    if isinstance(error, TimeoutError):
         return Page(503, _PLAIN, b"busy; try again\n")
+    telemetry.shield.note("scrape", error)
+    return Page(503, _PLAIN, b"the metrics could not be read\n")
 
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+class AgentCollector(Collector):
+    """The metrics for a registry of the official client: `registry.register(telemetry.collector())`.
 
-
-def asgi(telemetry: Telemetry) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    """An ASGI application, to be mounted; the path below the mount decides, and none is the metrics.
-
-    The answer is made within milliseconds by the worker; the event loop waits that long.
+    Made anew for every scrape of that registry, exemplars included; nothing is read when it is registered.
     """
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            while (await receive())["type"] != "lifespan.shutdown":
-                await send({"type": "lifespan.startup.complete"})
-            await send({"type": "lifespan.shutdown.complete"})
-            return
-        if scope["type"] != "http":
-            return
-        headers = {name.lower(): value for name, value in scope.get("headers", ())}
-        path = str(scope.get("path", "")).removeprefix(str(scope.get("root_path", ""))) or "/metrics"
-        found = page(telemetry, str(scope.get("method", "GET")), path, headers.get(b"accept", b"").decode("latin-1"))
-        sent = [(b"content-type", found.content_type.encode()), (b"content-length", str(len(found.body)).encode())]
-        await send({"type": "http.response.start", "status": found.status, "headers": sent})
-        await send({"type": "http.response.body", "body": b"" if scope.get("method") == "HEAD" else found.body})
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
 
-    return app
+    def describe(self) -> Iterable[ClientMetric]:
+        return ()
 
+    def collect(self) -> Iterable[ClientMetric]:
+        from prometheus_client.openmetrics import parser  # noqa: PLC0415 - seldom used
 
-_REASONS: Final = {200: "OK", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
-
-
-def wsgi(telemetry: Telemetry) -> Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]:
-    """A WSGI application."""
-
-    def app(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        method, path = environ.get("REQUEST_METHOD", "GET"), environ.get("PATH_INFO") or "/metrics"
-        found = page(telemetry, method, path, environ.get("HTTP_ACCEPT", ""))
-        headers = [("Content-Type", found.content_type), ("Content-Length", str(len(found.body)))]
-        start(f"{found.status} {_REASONS[found.status]}", headers)
-        return [b"" if method == "HEAD" else found.body]
-
-    return app
-
-
-class MetricsServer:
-    """A server of its own in a daemon thread.
-
-    Args:
-        telemetry: whose metrics it serves.
-        address: `host:port`; port 0 takes a free one.
-
-    Attributes:
-        port: where it listens.
-
-    Raises:
-        BadConfig: the address cannot be listened on.
-    """
-
-    def __init__(self, telemetry: Telemetry, address: str) -> None:
-        host, _, port = address.rpartition(":")
-        handler = _handler(telemetry)
-        try:
-            self._server = ThreadingHTTPServer((host or "127.0.0.1", int(port)), handler)
-        except OSError as error:
-            problem = Problem("metrics", f"{address} cannot be listened on: {error.strerror}", "name a free host:port")
-            raise BadConfig("the telemetry was refused", (problem,)) from None
-        self._server.daemon_threads = True
-        self.port = int(self._server.server_address[1])
-        self._thread = threading.Thread(target=self._server.serve_forever, name="fleawatch-metrics", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop listening. May be called twice."""
-        self._server.shutdown()
-        self._server.server_close()
-
-
-def _handler(telemetry: Telemetry) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        timeout = 10.0
-        server_version, sys_version = "fleawatch", ""
-
-        def _answer(self) -> None:
-            path = self.path.partition("?")[0]
-            found = page(telemetry, self.command, path, self.headers.get("Accept", ""))
-            self.send_response(found.status)
-            self.send_header("Content-Type", found.content_type)
-            self.send_header("Content-Length", str(len(found.body)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(found.body)
-
-        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - the names that the library calls
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's own name
-            """A scrape is no news."""
-
-    return Handler
+        body = self._telemetry.metrics(openmetrics=True, within_s=WITHIN_S).decode()
+        yield from parser.text_string_to_metric_families(body)  # type: ignore[no-untyped-call]
