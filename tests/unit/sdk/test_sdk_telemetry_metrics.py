@@ -203,3 +203,12 @@ def test_a_scrape_of_telemetry_that_has_ended_is_no_success(telemetry):
     app = telemetry.metrics_wsgi()
     telemetry.shutdown()
     assert wsgi(app)[0] == "503 Service Unavailable"
+
+
+@pytest.mark.parametrize("served", ["metrics_app", "metrics_wsgi", "collector"])
+def test_what_is_pushed_is_not_served(served):
+    """However it would be scraped."""
+    telemetry = telemetry_of(pushgateway="http://127.0.0.1:9", pushgateway_keep=True)
+    with pytest.raises(BadConfig, match="push what ends"):
+        getattr(telemetry, served)()
+    telemetry.shutdown()

@@ -84,3 +84,18 @@ def test_a_secret_is_read_anew_each_time(tmp_path):
     assert secret() == "one"
     file.write_text("two\n")
     assert (secret(), secret_of(None)()) == ("two", None)
+
+
+@pytest.mark.parametrize("scrape", [{"metrics": "127.0.0.1:0"}, {"metrics_dir": "metrics"}])
+def test_what_is_scraped_is_not_pushed(scrape):
+    """Every sum over both would have everything twice."""
+    with pytest.raises(BadConfig, match="push what ends"):
+        settings({"pushgateway": "http://127.0.0.1:9091", **scrape}, AGENT)
+
+
+def test_whether_a_group_is_kept_is_yes_or_no():
+    """From the environment, where everything is text."""
+    assert settings({}, {**AGENT, "PF_PUSHGATEWAY_KEEP": "true"}).pushgateway_keep is True
+    assert settings({}, {**AGENT, "PF_PUSHGATEWAY_KEEP": "0"}).pushgateway_keep is False
+    with pytest.raises(BadConfig, match="write true or false"):
+        settings({}, {**AGENT, "PF_PUSHGATEWAY_KEEP": "maybe"})

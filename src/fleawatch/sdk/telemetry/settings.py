@@ -43,7 +43,8 @@ class Settings:
             the program, as ddtrace has one, in the caller's thread.
         sample: share of new traces that is exported, 0..1.
         logs: `stdout`, `stderr` or a file for lines of JSON; every fact is one.
-        pushgateway: address of a Pushgateway, for programs that end.
+        pushgateway: address of a Pushgateway, for programs that end; never beside `metrics`, or all is counted twice.
+        pushgateway_keep: leave the metrics there when the program ends, instead of deleting them.
         grafana: address of Grafana for annotations; `grafana_token_file` with its token.
         propagate_hosts: hosts that trace context is sent to.
         trust_remote: agents whose trace context becomes a parent and not only a link.
@@ -71,6 +72,7 @@ class Settings:
     sample: float = 1.0
     logs: str | None = None
     pushgateway: str | None = None
+    pushgateway_keep: bool = False
     grafana: str | None = None
     grafana_token_file: str | None = None
     propagate_hosts: tuple[str, ...] = ()
@@ -100,6 +102,7 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "sample": ("PF_SAMPLE",),
     "logs": ("PF_LOGS",),
     "pushgateway": ("PF_PUSHGATEWAY",),
+    "pushgateway_keep": ("PF_PUSHGATEWAY_KEEP",),
     "grafana": ("PF_GRAFANA",),
     "grafana_token_file": ("PF_GRAFANA_TOKEN_FILE",),
     "propagate_hosts": ("PF_TRACE_PROPAGATE_HOSTS",),
@@ -199,6 +202,8 @@ def _checked(name: str, value: Any, problems: list[Problem]) -> Any:
         return tuple(str(part).strip() for part in parts if str(part).strip())
     if name == "sample":
         return _share(value, problems)
+    if name == "pushgateway_keep":
+        return _switch(name, value, problems)
     text = str(value)
     choices, schemes = _CHOICES.get(name), _ADDRESSES.get(name)
     if choices and text not in choices:
@@ -220,6 +225,13 @@ def _share(value: Any, problems: list[Problem]) -> float:
     return share
 
 
+def _switch(name: str, value: Any, problems: list[Problem]) -> bool:
+    text = str(value).lower()
+    if text not in ("true", "false", "1", "0"):
+        problems.append(Problem(name, f"was {text[:40]!r}", "write true or false"))
+    return text in ("true", "1")
+
+
 def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
     try:
         parts = urlsplit(text)
@@ -237,6 +249,9 @@ def _complete(found: dict[str, Any], problems: list[Problem]) -> None:
     elif looks_like_key(agent) or AGENT_ID.fullmatch(agent) is None:
         remedy = "use the fleet's own name of the agent: lower-case letters, digits, _ and -, at most 63"
         problems.append(Problem("agent_id", "was no name of an agent", remedy))
+    if found.get("pushgateway") and (found.get("metrics") or found.get("metrics_dir")):
+        remedy = "push what ends, scrape what stays: set one of the two"
+        problems.append(Problem("pushgateway", "was set beside a scrape, so everything would be counted twice", remedy))
 
 
 Secret = Callable[[], str | None]

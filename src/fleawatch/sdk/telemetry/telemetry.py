@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
-from fleawatch.errors import BadConfig
+from fleawatch.errors import BadConfig, Problem
 from fleawatch.events import (
     AgentError,
     BonusGranted,
@@ -315,17 +315,26 @@ class Telemetry:
 
     def metrics_app(self) -> Any:
         """An ASGI application that serves the metrics: `app.mount("/metrics", telemetry.metrics_app())`."""
+        self._scraped()
         from fleawatch.sdk.telemetry.backends.asgi import asgi  # noqa: PLC0415 - needs the event loop of its caller
 
         return asgi(self)
 
     def metrics_wsgi(self) -> Any:
         """The same as a WSGI application."""
+        self._scraped()
         return wsgi(self)
 
     def collector(self) -> Any:
         """A collector for a registry of `prometheus_client`: `registry.register(telemetry.collector())`."""
+        self._scraped()
         return AgentCollector(self)
+
+    def _scraped(self) -> None:
+        """Whoever is scraped does not push as well: every sum would have it twice."""
+        if self.settings.pushgateway:
+            problem = Problem("pushgateway", "was set, and metrics are served too", "push what ends, scrape what stays")
+            raise BadConfig("the telemetry was refused", (problem,))
 
     # Life.
 

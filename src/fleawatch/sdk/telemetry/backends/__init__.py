@@ -28,6 +28,7 @@ _SET: Final[dict[str, Callable[[Settings], object]]] = {
     "jsonlog": lambda settings: settings.logs,
     "dogstatsd": lambda settings: settings.statsd,
     "otlp": lambda settings: settings.otlp and settings.traces == "own",
+    "pushgateway": lambda settings: settings.pushgateway,
     "ship": lambda settings: settings.service,
     "annotations": lambda settings: settings.grafana,
 }
