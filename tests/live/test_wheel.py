@@ -22,6 +22,20 @@ from fleawatch.service.runbooks import runbook_texts
 print(json.dumps({"from": fleawatch.__file__, "texts": runbook_texts()}))
 """
 
+AGENT = """
+import json, re
+from importlib.metadata import requires
+import fleawatch
+telemetry = fleawatch.Telemetry("a-1", metrics="127.0.0.1:0")
+with telemetry.order(market="BTC-USD", side="buy", notional_usd=500) as order:
+    order.filled("ord-1", price=100)
+telemetry.flush(10)
+orders = re.findall(r"^pf_orders_total\\{.* ([0-9.]+)$", telemetry.metrics().decode(), re.M)
+telemetry.shutdown()
+wanted = [re.split("[<>=]", one)[0] for one in requires("fleawatch") if "extra ==" not in one]
+print(json.dumps({"from": fleawatch.__file__, "orders": sum(map(float, orders)), "wanted": wanted}))
+"""
+
 
 @pytest.fixture(scope="module", name="wheel")
 def _wheel(tmp_path_factory):
@@ -62,3 +76,24 @@ class TestWheel:
             path.stem: path.read_text(encoding="utf-8") for path in (PACKAGE / "catalog" / "runbooks").glob("*.md")
         }
         assert told["texts"] == texts
+
+    def test_base_install(self, wheel, tmp_path):
+        """Alone with its three dependencies it watches an agent, and takes less than five megabytes beyond them."""
+        python = tmp_path / "venv" / "bin" / "python"
+        uv = Path(sys.executable).with_name("uv")
+        for command in (
+            [uv, "venv", "--offline", "--quiet", "--python", sys.executable, tmp_path / "venv"],
+            [uv, "pip", "install", "--offline", "--quiet", "--python", python, wheel],
+        ):
+            done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+            assert done.returncode == 0, done.stderr
+        done = subprocess.run(
+            [python, "-c", AGENT], capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
+        )
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        assert set(told["wanted"]) == {"prometheus-client", "msgspec", "opentelemetry-api"}
+        assert told["orders"] == 1
+        package = Path(told["from"]).parent
+        assert package.is_relative_to(tmp_path)
+        assert sum(path.stat().st_size for path in package.rglob("*") if path.is_file()) < 5_000_000

@@ -66,6 +66,7 @@ from fleawatch.sdk.telemetry.operation import Operation
 from fleawatch.sdk.telemetry.pipeline import Pipeline
 from fleawatch.sdk.telemetry.projector import Projector
 from fleawatch.sdk.telemetry.provider import Provider, under_datadog
+from fleawatch.sdk.telemetry.rehearsal import rehearse
 from fleawatch.sdk.telemetry.settings import Settings, settings
 from fleawatch.sdk.telemetry.told import Told
 from fleawatch.sdk.telemetry.trading import ConfirmationPoll, Cycle, Number, Order, Signal
@@ -135,6 +136,7 @@ class Telemetry:
                 self._pipeline.close(1.0)
                 self.projector.close(1.0)
                 raise
+        rehearse()
         # Registered after the pipeline's own, so it runs before: sinks are closed too when the program ends.
         self._at_exit = partial(_shutdown, weakref.ref(self))
         atexit.register(self._at_exit)
