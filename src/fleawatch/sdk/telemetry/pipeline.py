@@ -83,14 +83,16 @@ class Pipeline:
     def call(self, work: Callable[[], _Answer], within_s: float) -> _Answer:
         """The answer of `work`, done in the thread between two batches, so that it sees no half of one.
 
+        Once the thread has ended nothing changes any more, and the caller does it.
+
         Raises:
-            TimeoutError: the thread did not come to it in time, or has ended.
+            TimeoutError: the thread did not come to it in time.
             Exception: what `work` raised.
         """
-        return self.ask(work).result(within_s)
+        return self.ask(work).result(within_s) if self._thread.is_alive() else work()
 
     def ask(self, work: Callable[[], _Answer]) -> Future[_Answer]:
-        """The same without waiting; whoever gives the answer up cancels it."""
+        """The same without waiting, a TimeoutError once the thread has ended; whoever gives the answer up cancels it."""
         answered: Future[_Answer] = Future()
         if self._thread.is_alive():
             self._calls.append((work, answered))

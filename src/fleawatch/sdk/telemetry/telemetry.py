@@ -304,10 +304,10 @@ class Telemetry:
         Raises:
             TimeoutError: the worker did not come to it in time.
         """
-        return self.ask_metrics(openmetrics=openmetrics).result(within_s)
+        return self._pipeline.call(lambda: self._scrape.body(self._now(), openmetrics=openmetrics), within_s)
 
     def ask_metrics(self, *, openmetrics: bool = False) -> Future[bytes]:
-        """The same without waiting for it."""
+        """The same for a scraper, without waiting. What has ended is no success: `up` is then 0, and nothing looks alive."""
         return self._pipeline.ask(lambda: self._scrape.body(self._now(), openmetrics=openmetrics))
 
     @property

@@ -74,7 +74,7 @@ def page(telemetry: Telemetry, method: str, path: str, accept: str) -> Page:
         return found
     content_type, openmetrics = negotiate(accept)
     try:
-        return Page(200, content_type, telemetry.metrics(openmetrics=openmetrics, within_s=WITHIN_S))
+        return Page(200, content_type, telemetry.ask_metrics(openmetrics=openmetrics).result(WITHIN_S))
     except Exception as error:  # noqa: BLE001 - the scraper is told, it is counted, and nobody else's work ends
         return failed_page(telemetry, error)
 
@@ -102,5 +102,5 @@ class AgentCollector(Collector):
     def collect(self) -> Iterable[ClientMetric]:
         from prometheus_client.openmetrics import parser  # noqa: PLC0415 - seldom used
 
-        body = self._telemetry.metrics(openmetrics=True, within_s=WITHIN_S).decode()
+        body = self._telemetry.ask_metrics(openmetrics=True).result(WITHIN_S).decode()
         yield from parser.text_string_to_metric_families(body)  # type: ignore[no-untyped-call]
