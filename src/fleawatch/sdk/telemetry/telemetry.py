@@ -24,25 +24,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from fleawatch.errors import BadConfig, Problem
-from fleawatch.events import (
-    AgentError,
-    BonusGranted,
-    CapitalReported,
-    FaucetClaimed,
-    FundingPaid,
-    Heartbeat,
-    LimitsInForce,
-    MarketTick,
-    ParlaySettled,
-    PaymentMoved,
-    PositionClosed,
-    PositionMarked,
-    PositionOpened,
-    ReferralIncome,
-    StrategySwitched,
-)
 from fleawatch.ports import TelemetrySink
-from fleawatch.scrub import scrub
 from fleawatch.sdk.client.watch import aiohttp_trace, watch
 from fleawatch.sdk.shield import Shield
 from fleawatch.sdk.telemetry.backends import sinks_for
@@ -70,6 +52,7 @@ from fleawatch.sdk.telemetry.rehearsal import rehearse
 from fleawatch.sdk.telemetry.settings import Settings, settings
 from fleawatch.sdk.telemetry.told import Told
 from fleawatch.sdk.telemetry.trading import ConfirmationPoll, Cycle, Number, Order, Signal
+from fleawatch.sdk.telemetry.words import Words
 from fleawatch.sdk.timing import Timing
 
 HEARTBEAT_S: Final = 15.0
@@ -77,7 +60,7 @@ HEARTBEAT_S: Final = 15.0
 _Client = TypeVar("_Client")
 
 
-class Telemetry:
+class Telemetry(Words):
     """What one agent says of itself.
 
     Args:
@@ -114,7 +97,7 @@ class Telemetry:
         self.shield = Shield()
         self._timing = timing
         self._now = time.time if timing is None else timing.now
-        self.creations = Creations(self.settings.spool)
+        self.creations = Creations(self.settings.spool, self.settings.agent_id)
         describer = Describer(self.settings.agent_id, frozenset(self.settings.private))
         self.provider = Provider(describer, self.shield) if self.settings.traces == "provider" else None
         self._heartbeat_s = heartbeat_s
@@ -215,83 +198,6 @@ class Telemetry:
     def aiohttp(self) -> Any:
         """What watches sessions of aiohttp: `ClientSession(trace_configs=[telemetry.aiohttp()])`."""
         return aiohttp_trace(self, self.shield, self.settings.propagate_hosts)
-
-    # Words.
-
-    def faucet_claim(self, status: str, amount_usd: Number = 0) -> None:
-        """The faucet was asked: `success`, `rejected` or `error`."""
-        self._tell(FaucetClaimed, status=status, amount_usd=amount_usd)
-
-    def referral_income(self, service: str, amount_usd: Number, *, level: int = 1) -> None:
-        """Income from a referred agent; `level` is its distance, 1..3."""
-        self._tell(ReferralIncome, service=service, level=level, amount_usd=amount_usd)
-
-    def bonus(self, bonus: str, amount_usd: Number) -> None:
-        """A bonus was granted."""
-        self._tell(BonusGranted, bonus=bonus, amount_usd=amount_usd)
-
-    def funding(self, market: str, amount_usd: Number) -> None:
-        """Funding of a position; positive = paid by the agent."""
-        self._tell(FundingPaid, market=market, amount_usd=amount_usd)
-
-    def payment(self, payment_id: str, direction: str, amount_usd: Number, *, counterparty: str = "") -> None:
-        """Money was `sent` or `received`."""
-        self._tell(
-            PaymentMoved, payment_id=payment_id, direction=direction, amount_usd=amount_usd, counterparty=counterparty
-        )
-
-    def parlay(self, parlay_id: str, *, legs: int, stake: Number, payout: Number) -> None:
-        """A parlay was settled."""
-        draft = {
-            "parlay_id": parlay_id,
-            "legs": legs,
-            "stake": stake,
-            "payout": payout,
-            "strategy": self.strategy or None,
-        }
-        self._put(Draft(ParlaySettled, self._now(), parlay_id, draft))
-
-    def strategy_switch(self, after: str, *, reason: str = "") -> None:
-        """The agent follows another strategy from now on."""
-        before, self.strategy = self.strategy, after
-        self._tell(StrategySwitched, before=before, after=after, reason=reason)
-
-    def position_opened(self, position_id: str, **position: Any) -> None:
-        """A position exists; fields of `events.PositionOpened`."""
-        self._put(Draft(PositionOpened, self._now(), position_id, {"position_id": position_id, **position}))
-
-    def position_marked(self, position_id: str, *, market: str, price: Number, unrealized_pnl_usd: Number) -> None:
-        """An open position was valued."""
-        self._tell(
-            PositionMarked, position_id=position_id, market=market, price=price, unrealized_pnl_usd=unrealized_pnl_usd
-        )
-
-    def position_closed(self, position_id: str, **position: Any) -> None:
-        """A position went flat; fields of `events.PositionClosed`."""
-        self._put(Draft(PositionClosed, self._now(), position_id, {"position_id": position_id, **position}))
-
-    def capital(self, capital_usd: Number) -> None:
-        """The account value at the exchange, unrealised P&L excluded."""
-        self._tell(CapitalReported, capital_usd=capital_usd)
-
-    def price(self, market: str, price: Number, *, at: float | None = None) -> None:
-        """A price the agent decides on; `at` is when the exchange made it, unix seconds."""
-        self._put(Draft(MarketTick, self._now() if at is None else at, "", {"market": market, "price": price}))
-
-    def limits(self, limits: dict[str, float], *, epoch: int = 0) -> None:
-        """The limits that the agent enforces, by name, in the units of the catalog."""
-        self._tell(LimitsInForce, limits=dict(limits), epoch=epoch)
-
-    def error(self, component: str, error: BaseException | str = "") -> None:
-        """A component of the agent failed."""
-        self._tell(AgentError, component=component, message=scrub(str(error))[:300])
-
-    def heartbeat(self) -> None:
-        """A sign of life, with the time of the last finished operation."""
-        self._tell(Heartbeat, last_action_at=self._acted_ns / 1e9 or None)
-
-    def _tell(self, kind: Any, **fields: Any) -> None:
-        self._put(Draft(kind, self._now(), "", fields))
 
     def _put(self, draft: Draft) -> None:
         self._pipeline.put(Told(draft))

@@ -44,7 +44,8 @@ async def _metrics(telemetry: Telemetry, accept: str) -> Page:
     content_type, openmetrics = negotiate(accept)
     try:
         answer = asyncio.wrap_future(telemetry.ask_metrics(openmetrics=openmetrics))
-        return Page(200, content_type, await asyncio.wait_for(answer, WITHIN_S))
+        async with asyncio.timeout(WITHIN_S):
+            return Page(200, content_type, await answer)
     except Exception as error:  # noqa: BLE001 - the scraper is told, it is counted, and nobody else's work ends
         return failed_page(telemetry, error)
 
