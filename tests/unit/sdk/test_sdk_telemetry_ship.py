@@ -60,7 +60,7 @@ def test_many_facts_are_few_requests(server, spool):
     assert len(server.requests) < 100
 
 
-@pytest.mark.parametrize("answers", [[503, 503], [500], [429], [401], [403]])
+@pytest.mark.parametrize("answers", [[503, 503], [500], [429], [401], [403], [404]])
 def test_what_may_pass_is_tried_again(server, spool, answers):
     """A service that is busy, broken, or does not know the token yet gets the facts later."""
     server.answers = list(answers)
@@ -156,7 +156,8 @@ def test_what_was_sent_is_remembered_within_a_segment(spool):
     """After a kill only the rest is sent again."""
     found = Spool(spool, "a-1")
     found.append([b"1", b"2", b"3"])
-    found.done(len(found.batch(2, 1 << 20)))
+    found.batch(2, 1 << 20)
+    found.done()
     for segment in found._segments:
         segment.abandon()
     assert Spool(spool, "a-1").batch(10, 1 << 20) == [b"3"]
@@ -167,6 +168,149 @@ def test_a_line_without_an_end_was_told_to_nobody(spool):
     spool.mkdir()
     (spool / "a-1.1.x.facts").write_bytes(b"whole\nhal")
     assert Spool(spool, "a-1").batch(10, 1 << 20) == [b"whole"]
+
+
+def test_readings_make_room_for_money(spool):
+    """What tells of a moment goes first, the oldest before others; money goes only where nothing else is left."""
+    found = Spool(spool, "a-1", size=4 << 20, precious=lambda line: line.startswith(b"m"))
+    for number in range(8):
+        found.append([b"m%d" % number, *[b"r" * 1023] * 1024])
+    left = []
+    while batch := found.batch(1000, 1 << 30):
+        left += batch
+        found.done()
+    assert [line for line in left if line.startswith(b"m")] == [b"m%d" % number for number in range(8)]
+    assert found.dropped == 8 * 1024 - sum(line.startswith(b"r") for line in left)
+    assert found.dropped > 0
+    found.close()
+    assert list(spool.iterdir()) == []
+
+
+def test_what_had_to_make_room_while_it_was_sent_takes_nothing_else_with_it(spool):
+    """The answer to a batch whose segment is gone counts for no other segment."""
+    found = Spool(spool, "a-1", size=2 << 20)
+    line = b"x" * 1023
+    found.append([line] * 1024)
+    found.batch(10, 1 << 20)
+    found.append([line] * 1024)
+    found.append([b"y" * 1023] * 1024)
+    found.done()
+    assert (found.dropped, len(found)) == (1024, 2048)
+    found.close()
+
+
+def test_a_disk_that_is_full_leaves_no_half_of_a_fact_and_loses_none(spool, monkeypatch):
+    """What the disk does not take waits in memory, and what had been written of it is taken back."""
+    found = Spool(spool, "a-1")
+    found.append([b"first"])
+    write, calls = os.write, []
+
+    def full(file, body):
+        calls.append(1)
+        if len(calls) > 1:
+            raise OSError(28, "No space left on device")
+        return write(file, bytes(body)[:3])
+
+    monkeypatch.setattr(os, "write", full)
+    found.append([b"second"])
+    assert found.error == "No space left on device"
+    monkeypatch.undo()
+    assert next(spool.glob("*.facts")).read_bytes() == b"first\n"
+    found.append([b"third"])
+    left = []
+    while batch := found.batch(10, 1 << 20):
+        left += batch
+        found.done()
+    assert left == [b"first", b"second", b"third"]
+    found.close()
+
+
+def test_a_living_process_takes_over_what_a_dead_one_left(spool):
+    """Without a restart of its own; what a living one holds it leaves alone."""
+    first, second = Spool(spool, "a-1"), Spool(spool, "a-1")
+    second.append([b"1"])
+    first.adopt()
+    assert len(first) == 0
+    for segment in second._segments:
+        segment.abandon()
+    first.append([b"2"])
+    first.adopt()
+    first.adopt()
+    assert first.batch(10, 1 << 20) == [b"1"]
+    assert len(first) == 2
+    first.close()
+
+
+def test_segments_that_wait_are_not_held_in_memory(spool):
+    """A service that is away for long costs the agent's disk and not its memory."""
+    found = Spool(spool, "a-1")
+    for _ in range(6):
+        found.append([b"x" * 1023] * 1024)
+    assert sum(segment._lines is not None for segment in found._segments) == 1
+    count = 0
+    while batch := found.batch(1000, 1 << 20):
+        count += len(batch)
+        found.done()
+    assert count == 6 * 1024
+    found.close()
+
+
+def test_a_kind_that_the_service_reads_itself_is_not_sent_again(server, spool):
+    """It is counted, and the next one does not travel."""
+    server.refuse = {"funding_paid"}
+    telemetry = telemetry_to(server, spool)
+    for number in range(3):
+        telemetry.funding("BTC-USD", number)
+        assert telemetry.flush(10)
+    telemetry.strategy_switch("calm")
+    assert telemetry.shutdown()
+    assert telemetry.dropped == {"sink_service": 3}
+    assert server.requests == [1, 1]
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_batch_that_is_too_much_is_halved(spool, status):
+    """Until the fact at fault is alone: it is counted and let go, and the others arrive."""
+
+    class Picky(FactsServer):
+        def answer(self, body, authorization):
+            if b"DOGE" in body:
+                return status, {}
+            return super().answer(body, authorization)
+
+    with Picky() as server:
+        telemetry = telemetry_to(server, spool)
+        for number in range(20):
+            telemetry.funding("DOGE-USD" if number == 13 else "BTC-USD", number)
+        assert telemetry.shutdown(20)
+        assert telemetry.dropped == {"sink_service": 1}
+        assert len(server.taken) == 19
+
+
+def test_an_address_that_is_not_the_services_keeps_nothing(spool):
+    """An answer of another program, though it says 200, lets no fact go."""
+
+    class Other(FactsServer):
+        def answer(self, body, authorization):
+            status, document = super().answer(body, authorization)
+            return (status, {"hello": "world"}) if len(self.requests) == 1 else (status, document)
+
+    with Other() as server:
+        telemetry = telemetry_to(server, spool)
+        telemetry.funding("BTC-USD", 1)
+        assert telemetry.shutdown(20)
+        assert server.requests == [1, 1]
+
+
+def test_whoever_flushes_does_not_wait_out_a_pause(server, spool):
+    """A sink that waits before another attempt tries once more at once."""
+    server.answers = [503] * 6
+    telemetry = telemetry_to(server, spool)
+    telemetry.funding("BTC-USD", 1)
+    while server.answers:
+        telemetry.flush(0.2)
+    assert telemetry.shutdown(10)
+    assert len(server.taken) == 1
 
 
 def test_a_child_has_a_spool_of_its_own(server, spool):

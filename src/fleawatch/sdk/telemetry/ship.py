@@ -1,25 +1,30 @@
 """Facts to the Fleawatch service: kept in the spool until it has them, sent in batches by a thread of its own.
 
-At least once: a batch that may have arrived is sent again, and its facts have the ids that they had. What the service
-refuses for good is counted and let go; everything else waits, longer each time, for as long as there is room.
+At least once: a batch that may have arrived is sent again, and its facts have the ids that they had. A fact that the
+service refuses is counted and let go, and one of a kind that it reads itself is not sent again for a while; everything else
+waits, longer each time, for as long as there is room: an address or a token can be put right.
 """
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import logging
+import re
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from http import HTTPStatus
 from random import uniform
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
-from fleawatch.events import encode
+from fleawatch.errors import BadEvent
+from fleawatch.events import Event, decode, encode
 from fleawatch.flow.state import FleetState
 from fleawatch.ports import Observed
 from fleawatch.sdk.telemetry.spool import Spool
@@ -33,18 +38,37 @@ WITHIN_S: Final = 10.0
 LONGEST_PAUSE_S: Final = 30.0
 _LEFT_OUT: Final = frozenset({"agent_declared"})
 """Kinds that a service does not take from an agent."""
-_FINAL: Final = frozenset({400, 404, 405, 413, 415, 422})
-"""Answers that the same request will get again."""
+_FINAL: Final = frozenset({400, 413, 422})
+"""Answers that the same facts will get again, all of them or one among them."""
+ADOPT_S: Final = 10.0
+"""How often it is looked for segments whose process has died."""
+LEFT_OUT_S: Final = 600.0
+"""How long a kind that the service does not take is not sent: who reads what may be changed."""
+_READINGS: Final = frozenset(
+    {
+        "agent_error", "api_call", "balance_read", "capital_reported", "decision_cycle", "heartbeat", "limits_in_force",
+        "market_tick", "order_book_snapshot", "position_marked", "signal_computed", "slow_span", "span_errors",
+    }
+)  # fmt: skip
+"""Kinds that tell of a moment and not of money that moved: the first to go when there is no room."""
+_KIND: Final = re.compile(rb'\{"kind":"([a-z_]+)"')
 
 log: Final = logging.getLogger("fleawatch")
 
 
 class Answer(NamedTuple):
-    """What the service said: its status (0 without an answer), how long to wait, how many facts it refused."""
+    """What the service said.
+
+    Attributes:
+        status: of its answer, 0 without one.
+        retry_after: seconds to wait, where it says so.
+        refused: numbers of the lines that it did not take, from 1, and whether that was for their kind.
+        why: the first thing that was wrong.
+    """
 
     status: int
     retry_after: float | None = None
-    refused: int = 0
+    refused: tuple[tuple[int, bool], ...] = ()
     why: str = ""
 
 
@@ -54,6 +78,7 @@ class _Refused(msgspec.Struct):
 
 
 class _Document(msgspec.Struct):
+    taken: list[str]
     refused: list[_Refused] = []
 
 
@@ -79,36 +104,49 @@ class Ship:
         self._spool = spool
         self._lock = threading.Lock()
         self._connection: http.client.HTTPConnection | None = None
-        self.refused = self._lost = 0
+        self.refused = 0
         self._failures = 0
-        self._said = 0.0
+        self._most = MOST
+        self._unwanted: dict[Hashable, float] = {}
+        self._said: dict[str, float] = {}
         self._begin()
 
     @property
     def dropped(self) -> int:
-        """Facts that had no room, could not be kept, or were refused."""
-        return self._spool.dropped + self._lost + self.refused
+        """Facts that had no room or were refused."""
+        return self._spool.dropped + self.refused
 
     def take(self, seen: Sequence[Observed], state: FleetState) -> None:
         del state
-        lines = [encode(fact) for fact, _ in seen if fact is not None and fact.__struct_config__.tag not in _LEFT_OUT]
-        try:
-            with self._lock:
-                self._spool.append(lines)
-        except OSError:
-            self._lost += len(lines)
-            raise
+        lines = [encode(fact) for fact, _ in seen if fact is not None and self._wants(fact)]
+        with self._lock:
+            self._spool.append(lines)
+            error = self._spool.error
+        if error:
+            self._say("disk", f"facts wait in memory, for the spool takes none: {error}")
+
+    def _wants(self, fact: Event) -> bool:
+        if fact.__struct_config__.tag in _LEFT_OUT:
+            return False
+        if self._unwanted:
+            until = self._unwanted.get(_sort_of(fact))
+            if until is not None and time.monotonic() < until:
+                self.refused += 1
+                return False
+        return True
 
     def beat(self, state: FleetState, now: float) -> None:
         """The thread has a clock of its own."""
 
     def flush(self, within_s: float) -> bool:
         deadline = time.monotonic() + within_s
+        self._wanted.set()  # also when it waits before another attempt: whoever flushes may be about to end
         while time.monotonic() < deadline and self._thread.is_alive():
             with self._lock:
                 if not len(self._spool):
                     return True
-            self._wanted.set()
+            if not self._failures:
+                self._wanted.set()
             time.sleep(0.005)
         with self._lock:
             return not len(self._spool)
@@ -126,8 +164,10 @@ class Ship:
 
     def after_fork(self) -> None:
         self._lock = threading.Lock()
+        # The socket is the parent's too: it is closed here without a word to the service.
         self._drop()
         self._spool.after_fork()
+        self.refused = self._failures = 0
         self._begin()
 
     def _begin(self) -> None:
@@ -136,50 +176,63 @@ class Ship:
         self._thread.start()
 
     def _run(self) -> None:
+        adopted = time.monotonic()
         while not self._ended.is_set():
-            pause = self._send_all()
-            if pause:
-                self._ended.wait(pause)
-            else:
-                self._wanted.wait(EVERY_S)
-                self._wanted.clear()
+            pause = EVERY_S
+            try:
+                pause = self._send_all() or EVERY_S
+                if time.monotonic() - adopted >= ADOPT_S and not self._ended.is_set():
+                    adopted = time.monotonic()
+                    with self._lock:
+                        self._spool.adopt()
+            except Exception as error:  # noqa: BLE001 - the thread must live: what waits is tried again
+                self._say("failed", f"facts could not be sent: {error!r}")
+            self._wanted.wait(pause)
+            self._wanted.clear()
 
     def _send_all(self) -> float:
         """Send what waits; seconds to wait when that failed, 0 when nothing is left."""
         while not self._ended.is_set():
             with self._lock:
-                batch = self._spool.batch(MOST, LARGEST)
+                batch = self._spool.batch(self._most, LARGEST)
             if not batch:
                 return 0.0
             answer = self._post(b"\n".join(batch))
-            if not self._settled(answer, len(batch)):
+            if answer.status in (400, 413) and len(batch) > 1:
+                self._most = len(batch) // 2  # one of them is at fault, or they are too many
+                continue
+            if not self._settled(answer, batch):
                 self._failures = min(self._failures + 1, 10)
                 longest = min(LONGEST_PAUSE_S, 0.25 * 2.0**self._failures)
                 wait = longest if answer.retry_after is None else min(answer.retry_after, 300.0)
                 return wait * uniform(0.5, 1.0)  # noqa: S311 - spreads load, keeps no secret
-            self._failures = 0
+            self._failures, self._most = 0, min(self._most * 2, MOST)
         return 0.0
 
-    def _settled(self, answer: Answer, count: int) -> bool:
+    def _settled(self, answer: Answer, batch: Sequence[bytes]) -> bool:
         """Whether the service is done with a batch: it took it, or will never."""
-        if answer.status == 200:
-            refused = answer.refused
-        elif answer.status in _FINAL:
-            refused = count
-        else:
-            self._say(f"facts wait for the service: {answer.status or 'no answer'} {answer.why}")
+        if answer.status != HTTPStatus.OK and answer.status not in _FINAL:
+            self._say("wait", f"facts wait for the service: {answer.status or 'no answer'} {answer.why}")
             return False
-        if refused:
-            self.refused += refused
-            self._say(f"the service refused {refused} facts: {answer.why}")
+        lines = answer.refused
+        if answer.status != HTTPStatus.OK and not lines:
+            lines = tuple((number, False) for number in range(1, len(batch) + 1))
+        if lines:
+            self.refused += len(lines)
+            self._say("refused", f"the service refused {len(lines)} facts: {answer.why}")
         with self._lock:
-            self._spool.done(count)
+            self._spool.done()
+        until = time.monotonic() + LEFT_OUT_S
+        for number, for_its_kind in lines:
+            if for_its_kind and 0 < number <= len(batch):
+                with contextlib.suppress(BadEvent):  # of a version of this library that is not ours
+                    self._unwanted[_sort_of(decode(batch[number - 1]))] = until
         return True
 
-    def _say(self, text: str) -> None:
+    def _say(self, what: str, text: str) -> None:
         now = time.monotonic()
-        if not self._said or now - self._said >= 60.0:
-            self._said = now
+        if now - self._said.get(what, -60.0) >= 60.0:
+            self._said[what] = now
             log.warning("%s", text)
 
     def _post(self, body: bytes) -> Answer:
@@ -219,16 +272,29 @@ class Ship:
             connection.close()
 
 
+def precious(line: bytes) -> bool:
+    """Whether a fact tells of money that moved, or of something that is told once."""
+    found = _KIND.match(line)
+    return found is None or found[1].decode() not in _READINGS
+
+
+def _sort_of(fact: Event) -> Hashable:
+    """What decides whether a service takes it: its kind, and the platform's service where it names one."""
+    return fact.__struct_config__.tag, getattr(fact, "service", "")
+
+
 def _answer(status: int, retry_after: str | None, body: bytes) -> Answer:
     wait = float(retry_after) if retry_after and retry_after.isdigit() else None
-    refused, why = 0, ""
-    if status in (200, 422):
-        try:
-            document = msgspec.json.decode(body, type=_Document)
-        except (msgspec.DecodeError, UnicodeError):
-            return Answer(status, wait)
-        refused = len(document.refused)
-        if document.refused and document.refused[0].problems:
-            problem = document.refused[0].problems[0]
-            why = f"{problem.get('where', '')} {problem.get('what', '')}"[:200]
+    if status not in (HTTPStatus.OK, HTTPStatus.UNPROCESSABLE_ENTITY):
+        return Answer(status, wait)
+    try:
+        document = msgspec.json.decode(body, type=_Document)
+    except (msgspec.DecodeError, UnicodeError):
+        # Whoever says so is not the service: a page that answers everything keeps nothing.
+        return Answer(0, wait, why="the answer is not the service's")
+    refused = tuple((one.line, any(p.get("where") == "kind" for p in one.problems)) for one in document.refused)
+    why = ""
+    if document.refused and document.refused[0].problems:
+        problem = document.refused[0].problems[0]
+        why = f"{problem.get('where', '')} {problem.get('what', '')}"[:200]
     return Answer(status, wait, refused, why)

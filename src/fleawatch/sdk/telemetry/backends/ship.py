@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fleawatch.errors import BadConfig, Problem
 from fleawatch.sdk.telemetry.settings import Settings, secret_of
-from fleawatch.sdk.telemetry.ship import Ship
+from fleawatch.sdk.telemetry.ship import Ship, precious
 from fleawatch.sdk.telemetry.spool import Spool
 
 
@@ -18,7 +18,7 @@ def sink(settings: Settings) -> Ship:
     """
     directory = Path(settings.spool) if settings.spool else None
     try:
-        spool = Spool(directory, settings.agent_id)
+        spool = Spool(directory, settings.agent_id, precious=precious)
     except OSError as error:
         problem = Problem(
             "spool", f"{directory} cannot be used: {error.strerror}", "name a directory that may be written"
