@@ -17,9 +17,11 @@ from fleawatch.events import AgentDeclared, Event, Tick
 from fleawatch.events.amend import AGENT
 from fleawatch.events.span import Attributes, AttributeValue, SpanEvent, SpanLink, SpanRecord
 from fleawatch.flow.fold import fold
+from fleawatch.flow.outputs import Notice
+from fleawatch.flow.project import project
 from fleawatch.flow.state import FleetState
 from fleawatch.flow.step import empty_fleet
-from fleawatch.ports import Observed, TelemetrySink
+from fleawatch.ports import Counting, Noticing, Observed, TelemetrySink
 from fleawatch.scrub import scrub
 from fleawatch.sdk.shield import Shield
 from fleawatch.sdk.telemetry.draft import Drafter
@@ -78,11 +80,15 @@ class Projector:
             seen += self._seen(item)
         if not seen:
             return
+        notices: list[Notice] = []
         for one in seen:
             if one.fact is not None:
                 self.state = fold(self.state, one.fact)
+                notices += project(self.state, one.fact)
         for sink in self.sinks:
             with self._shield.over(f"sink_{sink.name}"):
+                if notices and isinstance(sink, Noticing):
+                    sink.tell(notices)
                 sink.take(seen, self.state)
 
     def beat(self) -> None:
@@ -94,6 +100,7 @@ class Projector:
         for sink in self.sinks:
             with self._shield.over(f"sink_{sink.name}"):
                 sink.beat(self.state, at)
+                self._count(sink)
 
     def flush(self, within_s: float) -> bool:
         """Have every sink send what it holds; whether all did within the time."""
@@ -101,6 +108,7 @@ class Projector:
         for sink in self.sinks:
             with self._shield.over(f"sink_{sink.name}"):
                 sent = sink.flush(max(0.05, deadline - time.monotonic())) and sent
+                self._count(sink)
         return sent
 
     def close(self, within_s: float) -> None:
@@ -116,6 +124,13 @@ class Projector:
         for sink in self.sinks:
             with self._shield.over(f"sink_{sink.name}"):
                 sink.after_fork()
+
+    def _count(self, sink: TelemetrySink) -> None:
+        """What a sink says of its own work is exported like everything else."""
+        if isinstance(sink, Counting):
+            for metric, series in sink.counts().items():
+                for labels, total in series.items():
+                    self.state.tallies.reach(metric, labels, total)
 
     def _seen(self, item: Operation | Told) -> list[Observed]:
         span = self._span(item) if isinstance(item, Operation) else None
