@@ -43,7 +43,8 @@ class Settings:
         sample: share of new traces that is exported, 0..1.
         logs: `stdout`, `stderr` or a file for lines of JSON; every fact is one.
         pushgateway: address of a Pushgateway, for programs that end.
-        grafana: address of Grafana for annotations; `grafana_token_file` with its token.
+        grafana: address of Grafana for annotations; `grafana_token_file` with its token, `grafana_dashboard` the uid of the
+            only dashboard that shows them.
         propagate_hosts: hosts that trace context is sent to.
         trust_remote: agents whose trace context becomes a parent and not only a link.
         handoff_key_file: file with the key that signs trace context for other agents.
@@ -71,6 +72,7 @@ class Settings:
     pushgateway: str | None = None
     grafana: str | None = None
     grafana_token_file: str | None = None
+    grafana_dashboard: str = ""
     propagate_hosts: tuple[str, ...] = ()
     trust_remote: tuple[str, ...] = ()
     handoff_key_file: str | None = None
@@ -99,6 +101,7 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "pushgateway": ("PF_PUSHGATEWAY",),
     "grafana": ("PF_GRAFANA",),
     "grafana_token_file": ("PF_GRAFANA_TOKEN_FILE",),
+    "grafana_dashboard": ("PF_GRAFANA_DASHBOARD",),
     "propagate_hosts": ("PF_TRACE_PROPAGATE_HOSTS",),
     "trust_remote": ("PF_TRACE_TRUST_REMOTE",),
     "handoff_key_file": ("PF_HANDOFF_KEY_FILE",),
