@@ -353,3 +353,16 @@ def test_unsampled_operations_are_counted_and_not_sampled(watched):
     telemetry.shutdown()
     assert [span.sampled for span in watched.recorder.spans] == [False]
     assert [fact.result for fact in watched.recorder.facts] == ["acted"]
+
+
+def test_an_operation_belongs_to_the_strategy_that_was_followed_then():
+    """A switch that comes right after it changes nothing of what was done before."""
+    recorder = Recorder()
+    telemetry = Telemetry("a-1", strategy="bold", sinks=[recorder], environ={}, heartbeat_s=None)
+    with telemetry.bet("dice", 1) as bet:
+        bet.settled("b-1", 2)
+    telemetry.strategy_switch("calm")
+    with telemetry.bet("dice", 1) as bet:
+        bet.settled("b-2", 2)
+    assert telemetry.shutdown()
+    assert [fact.strategy for fact in recorder.facts if isinstance(fact, BetSettled)] == ["bold", "calm"]
