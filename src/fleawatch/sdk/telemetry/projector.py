@@ -22,7 +22,7 @@ from fleawatch.flow.project import project
 from fleawatch.flow.state import FleetState
 from fleawatch.flow.step import empty_fleet
 from fleawatch.ports import Counting, Noticing, Observed, TelemetrySink
-from fleawatch.scrub import scrub
+from fleawatch.scrub import Addresses, scrub, without_addresses
 from fleawatch.sdk.shield import Shield
 from fleawatch.sdk.telemetry.draft import Drafter
 from fleawatch.sdk.telemetry.operation import Operation
@@ -56,6 +56,7 @@ class Projector:
         environment: str = "",
         version: str = "",
         private: frozenset[str] = frozenset(),
+        addresses: Addresses = "keep",
     ) -> None:
         self.state: FleetState = empty_fleet()
         self.sinks = list(sinks)
@@ -65,6 +66,7 @@ class Projector:
         self._shield = shield
         self._now = now
         self._private = private
+        self._addresses: Addresses = addresses
         self._errors: set[str] = set()
         at = now()
         declared = AgentDeclared(
@@ -176,7 +178,7 @@ class Projector:
             ),
             links=links,
             error_type=failure,
-            error_message="" if item.error is None else scrub(str(item.error))[:LONGEST_TEXT],
+            error_message="" if item.error is None else self._text(item.error),
         )
 
     def _describe(self, into: Attributes, given: dict[str, Any]) -> Attributes:
@@ -184,8 +186,18 @@ class Projector:
         for name, value in given.items():
             if value is None or value == "" or name in self._private:
                 continue
-            into[name] = _hashed(value) if name in _HASHED else _typed(_TYPES.get(name, ""), value)
+            into[name] = _hashed(value) if name in _HASHED else self._typed(_TYPES.get(name, ""), value)
         return into
+
+    def _typed(self, kind: str, value: Any) -> AttributeValue:
+        if kind == "double":
+            return float(value)
+        if kind == "int":
+            return int(value)
+        return value if isinstance(value, (bool, int, float)) else self._text(value)
+
+    def _text(self, value: Any) -> str:
+        return without_addresses(scrub(str(value)), self._addresses)[:LONGEST_TEXT]
 
     def _error_type(self, error: BaseException) -> str:
         """The class of an error, as long as there are few of them."""
@@ -196,16 +208,6 @@ class Projector:
             return "other"
         self._errors.add(name)
         return name
-
-
-def _typed(kind: str, value: Any) -> AttributeValue:
-    if kind == "double":
-        return float(value)
-    if kind == "int":
-        return int(value)
-    if isinstance(value, (bool, int, float)):
-        return value
-    return scrub(str(value))[:LONGEST_TEXT]
 
 
 def _hashed(value: Any) -> str:

@@ -107,6 +107,7 @@ class Telemetry:
         self.projector = Projector(
             self.settings.agent_id, self.strategy, (self._scrape, *sinks_for(self.settings), *sinks), drafter, self.shield, self._now,
             environment=self.settings.environment, version=self.settings.version, private=frozenset(self.settings.private),
+            addresses=self.settings.addresses,
         )  # fmt: skip
         self._pipeline = Pipeline(self.projector.work, self._beat, self._renew, self.shield)
         metrics = self.settings.metrics
