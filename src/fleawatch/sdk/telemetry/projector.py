@@ -14,9 +14,11 @@ from fleawatch.errors import BadEvent
 from fleawatch.events import AgentDeclared, Event, Tick
 from fleawatch.events.amend import AGENT
 from fleawatch.flow.fold import fold
+from fleawatch.flow.outputs import Notice
+from fleawatch.flow.project import project
 from fleawatch.flow.state import FleetState
 from fleawatch.flow.step import empty_fleet
-from fleawatch.ports import Observed, TelemetrySink
+from fleawatch.ports import Counting, Noticing, Observed, TelemetrySink
 from fleawatch.sdk.shield import Shield
 from fleawatch.sdk.telemetry.describe import Describer
 from fleawatch.sdk.telemetry.draft import Draft, Drafter
@@ -71,11 +73,15 @@ class Projector:
             self._carry(seen)
 
     def _carry(self, seen: Sequence[Observed]) -> None:
+        notices: list[Notice] = []
         for one in seen:
             if one.fact is not None:
                 self.state = fold(self.state, one.fact)
+                notices += project(self.state, one.fact)
         for sink in self.sinks:
             with self._shield.over(f"sink_{sink.name}"):
+                if notices and isinstance(sink, Noticing):
+                    sink.tell(notices)
                 sink.take(seen, self.state)
 
     def beat(self) -> None:
@@ -87,6 +93,7 @@ class Projector:
         for sink in self.sinks:
             with self._shield.over(f"sink_{sink.name}"):
                 sink.beat(self.state, at)
+                self._count(sink)
         self._count_lost()
         self._tell(self._watch.due(at, self.state))
 
@@ -100,6 +107,7 @@ class Projector:
         for sink in self.sinks:
             with self._shield.over(f"sink_{sink.name}"):
                 sent = sink.flush(max(0.05, deadline - time.monotonic())) and sent
+                self._count(sink)
         return sent
 
     def close(self, within_s: float) -> None:
@@ -128,6 +136,13 @@ class Projector:
             strategy=strategy, environment=environment, version=version,
         )  # fmt: skip
         return fold(empty_fleet(), declared)
+
+    def _count(self, sink: TelemetrySink) -> None:
+        """What a sink says of its own work is exported like everything else."""
+        if isinstance(sink, Counting):
+            for metric, series in sink.counts().items():
+                for labels, total in series.items():
+                    self.state.tallies.reach(metric, labels, total)
 
     def _seen(self, item: Operation | Told) -> list[Observed]:
         span = (item.record or self._describer.span(item)) if isinstance(item, Operation) else None

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from fleawatch.errors import BadConfig, Problem
+from fleawatch.scrub import Addresses
 from fleawatch.units import AGENT_ID, looks_like_key
 
 SERVICE_NAME: Final = "purpleflea-trading-agent"
@@ -45,11 +46,13 @@ class Settings:
         logs: `stdout`, `stderr` or a file for lines of JSON; every fact is one.
         pushgateway: address of a Pushgateway, for programs that end; never beside `metrics`, or all is counted twice.
         pushgateway_keep: leave the metrics there when the program ends, instead of deleting them.
-        grafana: address of Grafana for annotations; `grafana_token_file` with its token.
+        grafana: address of Grafana for annotations; `grafana_token_file` with its token, `grafana_dashboard` the uid of the
+            only dashboard that shows them.
         propagate_hosts: hosts that trace context is sent to.
         trust_remote: agents whose trace context becomes a parent and not only a link.
         handoff_key_file: file with the key that signs trace context for other agents.
         private: attributes that are never recorded.
+        addresses: whether addresses of wallets in texts are kept, hashed or cut; secrets are always cut.
     """
 
     agent_id: str
@@ -75,10 +78,12 @@ class Settings:
     pushgateway_keep: bool = False
     grafana: str | None = None
     grafana_token_file: str | None = None
+    grafana_dashboard: str = ""
     propagate_hosts: tuple[str, ...] = ()
     trust_remote: tuple[str, ...] = ()
     handoff_key_file: str | None = None
     private: tuple[str, ...] = ("pf.conditions", "pf.task", "pf.release_reason")
+    addresses: Addresses = "keep"
 
 
 _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -105,16 +110,19 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "pushgateway_keep": ("PF_PUSHGATEWAY_KEEP",),
     "grafana": ("PF_GRAFANA",),
     "grafana_token_file": ("PF_GRAFANA_TOKEN_FILE",),
+    "grafana_dashboard": ("PF_GRAFANA_DASHBOARD",),
     "propagate_hosts": ("PF_TRACE_PROPAGATE_HOSTS",),
     "trust_remote": ("PF_TRACE_TRUST_REMOTE",),
     "handoff_key_file": ("PF_HANDOFF_KEY_FILE",),
     "private": ("PF_PRIVATE",),
+    "addresses": ("PF_ADDRESSES",),
 }
 """Where each setting is found in the environment, the first that is set; `resource:` in OTEL_RESOURCE_ATTRIBUTES."""
 _LISTS: Final = frozenset({"services", "propagate_hosts", "trust_remote", "private"})
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "otlp_protocol": ("http/protobuf", "grpc"),
     "traces": ("own", "provider", "off"),
+    "addresses": ("keep", "hash", "cut"),
 }
 _ADDRESSES: Final[Mapping[str, tuple[str, ...]]] = {
     "service": ("http", "https"),
