@@ -106,7 +106,6 @@ def test_totals_are_exact_under_load_and_after_kills(agent):
     until(lambda: scrape(port)["pf_orders_total"] == 2 * REQUESTS)
     found = scrape(port)
     exact(found, REQUESTS)
-    until(lambda: scrape(port)["exemplars"] > 0)  # of whoever answers, if it has served
     assert len(told(journal)) >= 3, "the load reached too few workers to tell"
     killed = list(told(journal))[:2]
     for pid in killed:
