@@ -7,13 +7,15 @@ for that.
 from __future__ import annotations
 
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fleawatch.sdk.telemetry.context import Ids
 from fleawatch.sdk.telemetry.creations import Creations
 from fleawatch.sdk.telemetry.operation import Operation
-from fleawatch.sdk.telemetry.provider import Provider
 from fleawatch.sdk.telemetry.trading import Order
+
+if TYPE_CHECKING:
+    from fleawatch.sdk.telemetry.provider import Provider
 
 TIMES: Final = 4
 
@@ -22,11 +24,11 @@ class _Nobody:
     """Takes operations and forgets them; has ids of its own, so that those of a seed are not used up."""
 
     strategy = ""
+    provider: Provider | None = None
 
     def __init__(self) -> None:
         self.ids = Ids(0.0)
         self.creations = Creations()
-        self.provider: Provider | None = None
 
     def now_ns(self) -> int:
         return time.time_ns()

@@ -23,12 +23,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
-from fleawatch.errors import BadConfig, Problem
+from fleawatch.errors import BadConfig
 from fleawatch.ports import TelemetrySink
 from fleawatch.sdk.client.watch import aiohttp_trace, watch
 from fleawatch.sdk.shield import Shield
 from fleawatch.sdk.telemetry.backends import sinks_for
-from fleawatch.sdk.telemetry.backends.prometheus import AgentCollector
+from fleawatch.sdk.telemetry.backends.prometheus import AgentCollector, refuse_beside_push
 from fleawatch.sdk.telemetry.backends.prometheus import sink as scrape
 from fleawatch.sdk.telemetry.backends.serving import MetricsServer, wsgi
 from fleawatch.sdk.telemetry.context import Ids
@@ -223,26 +223,20 @@ class Telemetry(Words):
 
     def metrics_app(self) -> Any:
         """An ASGI application that serves the metrics: `app.mount("/metrics", telemetry.metrics_app())`."""
-        self._scraped()
+        refuse_beside_push(self.settings)
         from fleawatch.sdk.telemetry.backends.asgi import asgi  # noqa: PLC0415 - needs the event loop of its caller
 
         return asgi(self)
 
     def metrics_wsgi(self) -> Any:
         """The same as a WSGI application."""
-        self._scraped()
+        refuse_beside_push(self.settings)
         return wsgi(self)
 
     def collector(self) -> Any:
         """A collector for a registry of `prometheus_client`: `registry.register(telemetry.collector())`."""
-        self._scraped()
+        refuse_beside_push(self.settings)
         return AgentCollector(self)
-
-    def _scraped(self) -> None:
-        """Whoever is scraped does not push as well: every sum would have it twice."""
-        if self.settings.pushgateway:
-            problem = Problem("pushgateway", "was set, and metrics are served too", "push what ends, scrape what stays")
-            raise BadConfig("the telemetry was refused", (problem,))
 
     # Life.
 

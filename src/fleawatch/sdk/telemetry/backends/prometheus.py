@@ -58,6 +58,17 @@ def owners_of(settings: Settings) -> tuple[Owner, ...]:
     return ("agent",) if settings.service else ("agent", "monitor")
 
 
+def refuse_beside_push(settings: Settings) -> None:
+    """Whoever is scraped does not push as well: every sum would have it twice.
+
+    Raises:
+        BadConfig: a Pushgateway is set.
+    """
+    if settings.pushgateway:
+        problem = Problem("pushgateway", "was set, and metrics are served too", "push what ends, scrape what stays")
+        raise BadConfig("the telemetry was refused", (problem,))
+
+
 def fixed_page(method: str, path: str) -> Page | None:
     """The answer to a request that needs no metrics; None when it does."""
     if method not in ("GET", "HEAD"):
