@@ -171,3 +171,16 @@ def test_routes_have_their_templates(path, endpoint):
 def test_an_address_is_shown_without_credentials():
     """Neither user, password, path nor query."""
     assert shown("https://me:pass@x.example:8443/v1/secret?a=b", "other") == ("https://x.example:8443/", "x.example")
+
+
+def test_the_context_goes_in_the_form_that_the_environment_names(platform, monkeypatch):
+    """B3, without its package; and no baggage that was not named."""
+    monkeypatch.setenv("OTEL_PROPAGATORS", "b3")
+    url, headers = platform[0], platform[1]
+    found = Captured("a-1", "", 1, propagate_hosts=("127.0.0.1",))
+    assert by_httpx(found.telemetry, f"{url}/escrow/esc_1") == 200
+    found.telemetry.shutdown()
+    (span,) = found.spans("pf.http.request")
+    sent = {name.lower(): value for name, value in headers[-1].items()}
+    assert sent["b3"] == f"{span['trace_id']}-{span['span_id']}-1"
+    assert not sent.keys() & {"traceparent", "baggage"}

@@ -160,7 +160,7 @@ def test_the_link_to_the_creation_survives_a_restart(recorder, tmp_path):
 )
 def test_a_file_that_says_nothing_is_as_good_as_none(recorder, tmp_path, body):
     """A torn or foreign file costs links and nothing else."""
-    (tmp_path / "escrow-traces.json").write_bytes(body)
+    (tmp_path / "a-1.escrow-traces.json").write_bytes(body)
     assert released(recorder, spool=str(tmp_path)).links == ()
 
 
@@ -175,3 +175,15 @@ def test_of_too_many_creations_the_oldest_are_forgotten():
     assert creations.link("x" * 1000) is None
     assert creations.held_s("esc_5", 12.0) == 12.0
     assert creations.held_s("esc_1", 12.0) is None
+
+
+def test_processes_of_one_agent_keep_what_the_others_wrote(tmp_path):
+    """Two of them write one file; another agent has its own."""
+    first, second = Creations(str(tmp_path), "a-1"), Creations(str(tmp_path), "a-1")
+    first.remember("esc_1", 1, 1, 1.0)
+    second.remember("esc_2", 2, 2, 2.0)
+    first.save()
+    second.save()
+    after = Creations(str(tmp_path), "a-1")
+    assert (after.link("esc_1").span_id, after.link("esc_2").span_id) == (1, 2)
+    assert Creations(str(tmp_path), "a-2").link("esc_1") is None

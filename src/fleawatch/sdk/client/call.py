@@ -11,6 +11,7 @@ from fleawatch.events.span import SpanKind
 from fleawatch.sdk.client.endpoint import endpoint_of, shown
 from fleawatch.sdk.telemetry.draft import Draft
 from fleawatch.sdk.telemetry.operation import Desk, Operation
+from fleawatch.sdk.telemetry.propagation import chosen, inject
 
 _FAILED_FROM = 400
 
@@ -30,11 +31,9 @@ class Call(Operation):
         self._code = 0
 
     def propagate(self, headers: MutableMapping[str, str], hosts: tuple[str, ...]) -> None:
-        """Put the trace context into the headers, for hosts that may know it. The propagators are the program's own."""
+        """Put the trace context into the headers, for hosts that may know it, as `OTEL_PROPAGATORS` says."""
         if self.host in hosts:
-            from opentelemetry import propagate  # noqa: PLC0415 - it loads what the environment names
-
-            propagate.inject(headers)
+            inject(headers, chosen())
 
     def answered(self, status: int) -> None:
         """The status of the answer."""

@@ -16,7 +16,6 @@ import msgspec
 from fleawatch.events.span import SpanLink
 
 MOST: Final = 10_000
-_FILE: Final = "escrow-traces.json"
 _LONGEST_ID: Final = 128
 
 
@@ -33,11 +32,12 @@ class Creations:
 
     Args:
         directory: where they are kept; None for only in memory.
+        agent_id: whose they are; the processes of one agent share a file.
         most: how many are known at once.
     """
 
-    def __init__(self, directory: str | None = None, *, most: int = MOST) -> None:
-        self._file = None if directory is None else Path(directory) / _FILE
+    def __init__(self, directory: str | None = None, agent_id: str = "", *, most: int = MOST) -> None:
+        self._file = None if directory is None else Path(directory) / f"{agent_id}.escrow-traces.json"
         self._most = most
         self._changed = False
         self._lock = threading.Lock()
@@ -73,6 +73,9 @@ class Creations:
         if self._file is None or not self._changed:
             return
         with self._lock:
+            # What another process of the agent has written since is kept.
+            together = sorted((_read(self._file) | self._known).items(), key=lambda item: item[1].at)
+            self._known = dict(together[-self._most :])
             body, self._changed = msgspec.json.encode(self._known), False
         self._file.parent.mkdir(parents=True, exist_ok=True)
         partial = self._file.with_suffix(f".{os.getpid()}")

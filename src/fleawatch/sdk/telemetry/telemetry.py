@@ -114,7 +114,7 @@ class Telemetry:
         self.shield = Shield()
         self._timing = timing
         self._now = time.time if timing is None else timing.now
-        self.creations = Creations(self.settings.spool)
+        self.creations = Creations(self.settings.spool, self.settings.agent_id)
         describer = Describer(self.settings.agent_id, frozenset(self.settings.private))
         self.provider = Provider(describer, self.shield) if self.settings.traces == "provider" else None
         self._heartbeat_s = heartbeat_s
