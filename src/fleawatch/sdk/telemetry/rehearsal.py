@@ -10,7 +10,9 @@ import time
 from typing import Final
 
 from fleawatch.sdk.telemetry.context import Ids
+from fleawatch.sdk.telemetry.creations import Creations
 from fleawatch.sdk.telemetry.operation import Operation
+from fleawatch.sdk.telemetry.provider import Provider
 from fleawatch.sdk.telemetry.trading import Order
 
 TIMES: Final = 4
@@ -23,6 +25,8 @@ class _Nobody:
 
     def __init__(self) -> None:
         self.ids = Ids(0.0)
+        self.creations = Creations()
+        self.provider: Provider | None = None
 
     def now_ns(self) -> int:
         return time.time_ns()
