@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from fleawatch.sdk.telemetry.context import Ids
 from fleawatch.sdk.telemetry.creations import Creations
 from fleawatch.sdk.telemetry.operation import Operation
+from fleawatch.sdk.telemetry.provider import Provider
 from fleawatch.sdk.telemetry.trading import Order
 
 if TYPE_CHECKING:

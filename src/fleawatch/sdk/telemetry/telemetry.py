@@ -119,7 +119,9 @@ class Telemetry(Words):
                 self._pipeline.close(1.0)
                 self.projector.close(1.0)
                 raise
-        rehearse()
+        if self.provider is None:
+            # A provider's context is not always one that can be gone back from.
+            rehearse()
         # Registered after the pipeline's own, so it runs before: sinks are closed too when the program ends.
         self._at_exit = partial(_shutdown, weakref.ref(self))
         atexit.register(self._at_exit)
