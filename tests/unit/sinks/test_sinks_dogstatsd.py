@@ -176,7 +176,7 @@ def test_the_real_client_sends_gauges_while_the_agent_lives(server):
 
 
 def test_a_child_sends_what_it_counts_itself():
-    """What the parent counted up to the fork is the parent's to send, sent already or not; nothing after it is lost."""
+    """A child begins with a state of its own: what the parent counted is the parent's to send, nothing after it is lost."""
     sink, made = books()
     state = folded(declared(), a_bet(1))
     sink.take([Observed(a_bet(1), None)], state)
@@ -184,7 +184,7 @@ def test_a_child_sends_what_it_counts_itself():
     state = folded(state, a_bet(2))
     sink.take([Observed(a_bet(2), None)], state)
     sink.after_fork()
-    state = folded(state, a_bet(3), a_bet(4))
+    state = folded(declared(), a_bet(3), a_bet(4))
     sink.take([Observed(a_bet(4), None)], state)
     sink.beat(state, AT + 1)
     assert made[0].of("agent.casino.rounds") == [1]
