@@ -6,6 +6,7 @@ fact that was built in this process was never decoded at all.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -101,18 +102,31 @@ def checker(kind: type[msgspec.Struct]) -> Check:
 
 
 def _struct(fields: tuple[Field, ...]) -> Check:
-    numbers = [(field.name, bounds) for field in fields if (bounds := bounds_of(field.type)) is not None]
+    numbers = [
+        (field.name, bounds, *_usual(bounds)) for field in fields if (bounds := bounds_of(field.type)) is not None
+    ]
     nested = [(field.name, inner) for field in fields if (inner := _nested(field.type)) is not None]
 
     def check_struct(value: Any, where: str, problems: list[Problem]) -> None:
-        for name, bounds in numbers:
+        for name, bounds, least, most in numbers:
             number = getattr(value, name)
-            if number is not None and (problem := complaint(where + name, number, bounds)) is not None:
+            if number is None or (type(number) is float and least <= number <= most):
+                continue  # nearly every number there is
+            if (problem := complaint(where + name, number, bounds)) is not None:
                 problems.append(problem)
         for name, inner in nested:
             inner(getattr(value, name), where + name, problems)
 
     return check_struct
+
+
+def _usual(bounds: Bounds) -> tuple[float, float]:
+    """A range in which no float has a complaint."""
+    least, most = math.nextafter(-LARGEST, 0.0), math.nextafter(LARGEST, 0.0)
+    return (
+        least if bounds.least is None else max(least, bounds.least),
+        most if bounds.most is None else min(most, bounds.most),
+    )
 
 
 def _nested(kind: Type) -> Check | None:

@@ -84,6 +84,9 @@ class Leases:
         identity = admit_agent(request, self._control)
         agent = agent_of(self._watched, identity)
         self._writable()
+        if self._control.leases.clerk.full:
+            problem = Problem("", "more facts wait to be recorded than it takes at once", "come again")
+            raise RequestError(503, (problem,), {"Retry-After": "5"})
         body = await body_of(request, LARGEST_FACTS)
         try:
             facts, refused = admitted(agent, body, self._watched.clock.now())

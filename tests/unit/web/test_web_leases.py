@@ -301,6 +301,13 @@ class TestFacts:
         assert (await self.send(watched, self.fact(watched, agent_id="b-1"))).status == 422
         assert (await self.send(watched, *[{}] * 1_002)).status == 413
 
+    @beside(one_agent)
+    async def test_more_than_can_be_recorded_soon_is_asked_for_later(self, watched, monkeypatch):
+        """503 with a time to wait: an agent keeps its facts and comes again."""
+        monkeypatch.setattr("fleawatch.service.clerk.FULL", 0)
+        answer = await self.send(watched, self.fact(watched))
+        assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+
 
 @beside(one_agent)
 async def test_a_clock_that_was_set_back_does_not_hide_a_gate_that_is_lost(watched):

@@ -34,7 +34,8 @@ MOST: Final = 1_000
 LARGEST: Final = 900_000
 """Bytes of one request: below what the service takes."""
 EVERY_S: Final = 1.0
-WITHIN_S: Final = 10.0
+WITHIN_S: Final = 30.0
+"""How long an answer may take: it is given when the facts are recorded, and a thousand agents may come at once."""
 LONGEST_PAUSE_S: Final = 30.0
 _LEFT_OUT: Final = frozenset({"agent_declared"})
 """Kinds that a service does not take from an agent."""
@@ -204,8 +205,9 @@ class Ship:
             if not self._settled(answer, batch):
                 self._failures = min(self._failures + 1, 10)
                 longest = min(LONGEST_PAUSE_S, 0.25 * 2.0**self._failures)
-                wait = longest if answer.retry_after is None else min(answer.retry_after, 300.0)
-                return wait * uniform(0.5, 1.0)  # noqa: S311 - spreads load, keeps no secret
+                if answer.retry_after is not None:
+                    return min(answer.retry_after, 300.0) * uniform(1.0, 1.5)  # noqa: S311 - spreads load
+                return longest * uniform(0.5, 1.0)  # noqa: S311 - spreads load, keeps no secret
             self._failures, self._most = 0, min(self._most * 2, MOST)
         return 0.0
 
