@@ -15,7 +15,7 @@ import atexit
 import threading
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -25,6 +25,7 @@ from typing import Any, Final, Self, TypeVar
 
 from fleawatch.errors import BadConfig
 from fleawatch.ports import TelemetrySink
+from fleawatch.sdk.client.reconcile import Reconciled, Reconciliation, Row, elapsed_s
 from fleawatch.sdk.client.watch import aiohttp_trace, watch
 from fleawatch.sdk.shield import Shield
 from fleawatch.sdk.telemetry.backends import sinks_for
@@ -200,6 +201,36 @@ class Telemetry(Words):
     def aiohttp(self) -> Any:
         """What watches sessions of aiohttp: `ClientSession(trace_configs=[telemetry.aiohttp()])`."""
         return aiohttp_trace(self, self.shield, self.settings.propagate_hosts)
+
+    def reconcile(
+        self,
+        read: Callable[[], Iterable[Row]],
+        is_it: Callable[[Row], bool],
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        **how: Any,
+    ) -> Reconciled[Row]:
+        """Look for an order that was not answered, until it is found, proven absent, or time is up; it is never sent again.
+
+        Args:
+            read: reads the rows among which it would be. An error is a reading that says nothing.
+            is_it: whether a row is the order; compare what you asked for, and leave out what was there before.
+            sleep: waits between two readings.
+            how: `order_id`; seconds `within_s` (60), `every_s` (2); `settled_s` (15), how long after the attempt a reading
+                must begin for an order that is not in it to be absent.
+        """
+        return Reconciliation(self, is_it, **how).by(read, sleep, elapsed_s)
+
+    async def reconcile_async(
+        self,
+        read: Callable[[], Awaitable[Iterable[Row]]],
+        is_it: Callable[[Row], bool],
+        *,
+        sleep: Callable[[float], Awaitable[Any]],
+        **how: Any,
+    ) -> Reconciled[Row]:
+        """The same with coroutines; `sleep` is that of your loop, such as `asyncio.sleep`."""
+        return await Reconciliation(self, is_it, **how).by_awaiting(read, sleep, elapsed_s)
 
     def _put(self, draft: Draft) -> None:
         self._pipeline.put(Told(draft))
