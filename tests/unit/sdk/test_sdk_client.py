@@ -2,10 +2,12 @@
 
 import asyncio
 import threading
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import aiohttp
 import httpx
+import httpx2
 import pytest
 import requests
 
@@ -19,11 +21,13 @@ KEY = "sk_live_0123456789abcdef"
 @pytest.fixture(scope="module")
 def platform():
     """A server that answers by its path, and keeps the headers it saw."""
-    seen = []
+    seen, released = [], threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             seen.append(dict(self.headers))
+            if "slow" in self.path:
+                released.wait(10)
             self.send_response(500 if "history" in self.path else 200)
             self.send_header("Content-Length", "2")
             self.end_headers()
@@ -37,6 +41,7 @@ def platform():
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}", seen
+    released.set()
     server.shutdown()
     server.server_close()
     thread.join()
@@ -50,36 +55,56 @@ def seen(request):
     found.telemetry.shutdown()
 
 
-def by_httpx(telemetry, url):
-    with httpx.Client() as client:
-        return telemetry.client(client).get(url, headers={"Authorization": KEY}).status_code
+HEADERS = {"Authorization": KEY}
 
 
-def by_httpx_later(telemetry, url):
-    async def work():
-        async with httpx.AsyncClient() as client:
-            return (await telemetry.client(client).get(url, headers={"Authorization": KEY})).status_code
-
-    return asyncio.run(work())
+def by_httpx(telemetry, url, within_s=5.0):
+    with httpx.Client(timeout=within_s) as client:
+        return telemetry.client(client).get(url, headers=HEADERS).status_code
 
 
-def by_requests(telemetry, url):
+def by_httpx2(telemetry, url, within_s=5.0):
+    with httpx2.Client(timeout=within_s) as client:
+        return telemetry.client(client).get(url, headers=HEADERS).status_code
+
+
+async def later_httpx(telemetry, url, within_s=5.0):
+    async with httpx.AsyncClient(timeout=within_s) as client:
+        return (await telemetry.client(client).get(url, headers=HEADERS)).status_code
+
+
+async def later_httpx2(telemetry, url, within_s=5.0):
+    async with httpx2.AsyncClient(timeout=within_s) as client:
+        return (await telemetry.client(client).get(url, headers=HEADERS)).status_code
+
+
+def by_requests(telemetry, url, within_s=5.0):
     with requests.Session() as session:
-        return telemetry.client(session).get(url, headers={"Authorization": KEY}, timeout=5).status_code
+        return telemetry.client(session).get(url, headers=HEADERS, timeout=within_s).status_code
 
 
-def by_aiohttp(telemetry, url):
-    async def work():
-        async with (
-            aiohttp.ClientSession(trace_configs=[telemetry.aiohttp()]) as session,
-            session.get(url, headers={"Authorization": KEY}) as response,
-        ):
-            return response.status
-
-    return asyncio.run(work())
+async def later_aiohttp(telemetry, url, within_s=5.0):
+    async with (
+        aiohttp.ClientSession(trace_configs=[telemetry.aiohttp()]) as session,
+        session.get(url, headers=HEADERS, timeout=aiohttp.ClientTimeout(within_s)) as response,
+    ):
+        return response.status
 
 
-every = pytest.mark.parametrize("call", [by_httpx, by_httpx_later, by_requests, by_aiohttp])
+def waited(call):
+    """A call with coroutines as a plain one."""
+
+    def done(*args):
+        return asyncio.run(call(*args))
+
+    done.__name__ = call.__name__
+    return done
+
+
+LATER = (later_httpx, later_httpx2, later_aiohttp)
+every = pytest.mark.parametrize(
+    "call", [by_httpx, by_httpx2, by_requests, *map(waited, LATER)], ids=lambda one: one.__name__
+)
 
 
 @every
@@ -115,10 +140,41 @@ def test_an_error_of_the_platform_is_an_error_of_the_span_and_no_exception(call,
 @every
 def test_no_answer_is_counted_and_raised_as_it_was(call, seen):
     """Nothing listens there: the client's own exception arrives, and the call counts as one without an answer."""
-    with pytest.raises((httpx.ConnectError, requests.ConnectionError, aiohttp.ClientConnectorError)):
+    with pytest.raises(
+        (httpx.ConnectError, httpx2.ConnectError, requests.ConnectionError, aiohttp.ClientConnectorError)
+    ):
         call(seen.telemetry, "http://127.0.0.1:9/v1/trade/open")
     (fact,) = seen.facts("api_call")
     assert (fact["endpoint"], fact["status_code"]) == ("trade/open", "network")
+
+
+@every
+def test_a_time_out_is_counted_as_one_and_raised_as_it_was(call, seen, platform):
+    """Whether the platform did it is not known: the call is not made again."""
+    before = len(platform[1])
+    with pytest.raises((httpx.TimeoutException, httpx2.TimeoutException, requests.Timeout, TimeoutError)):
+        call(seen.telemetry, f"{platform[0]}/v1/trade/positions?slow", 0.2)
+    (fact,) = seen.facts("api_call")
+    assert (fact["endpoint"], fact["status_code"]) == ("trade/positions", "timeout")
+    (span,) = seen.spans("pf.http.request")
+    assert span["error_type"]
+    assert len(platform[1]) - before <= 1
+
+
+@pytest.mark.parametrize("call", LATER)
+def test_a_cancelled_call_is_counted_as_one(call, seen, platform):
+    """The cancellation goes on."""
+
+    async def work():
+        task = asyncio.create_task(call(seen.telemetry, f"{platform[0]}/v1/trade/positions?slow"))
+        await asyncio.sleep(0.2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(work())
+    (fact,) = seen.facts("api_call")
+    assert fact["status_code"] == "cancelled"
 
 
 def test_watching_twice_counts_once(seen, platform):
@@ -135,6 +191,24 @@ def test_what_goes_wrong_in_watching_is_kept_in(seen, platform, monkeypatch):
     with httpx.Client() as client:
         assert seen.telemetry.client(client).get(f"{platform[0]}/health").status_code == 200
     assert seen.telemetry.dropped == {"client": 1}
+
+
+@pytest.mark.parametrize("broken", ["__enter__", "__exit__", "propagate", "answered"])
+def test_whatever_breaks_in_watching_the_call_and_its_error_are_the_clients(seen, platform, monkeypatch, broken):
+    """Beginning, ending, headers, answer: none of it reaches the agent, nor what its exception came from."""
+
+    def breaks(*_):
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(f"fleawatch.sdk.client.call.Call.{broken}", breaks)
+    with httpx.Client() as client:
+        seen.telemetry.client(client)
+        assert client.get(f"{platform[0]}/health").status_code == 200
+        with pytest.raises(httpx.ConnectError) as caught:
+            client.get("http://127.0.0.1:9/health")
+    text = "".join(traceback.format_exception(caught.value))
+    assert "RuntimeError" not in text
+    assert seen.telemetry.dropped["client"] >= 1
 
 
 def test_what_is_no_client_is_refused():

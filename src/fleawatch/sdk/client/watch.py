@@ -78,15 +78,27 @@ class _Watched:
     @contextlib.contextmanager
     def begun(self, request: Any) -> Iterator[Call | None]:
         """The call for as long as it lasts; None where it could not be watched."""
+        call = self._entered(request)
+        try:
+            yield call
+        except BaseException as error:
+            self._left(call, error)
+            raise
+        self._left(call, None)
+
+    def _entered(self, request: Any) -> Call | None:
         try:
             call = Call(self._desk, method=str(request.method), url=str(request.url))
+            call.__enter__()
         except Exception as error:  # noqa: BLE001 - a call is made, whatever is wrong with watching it
             self._shield.note("client", error)
-            yield None
-            return
-        with call:
-            self._kept(lambda: call.propagate(request.headers, self._hosts))
-            yield call
+            return None
+        self._kept(lambda: call.propagate(request.headers, self._hosts))
+        return call
+
+    def _left(self, call: Call | None, error: BaseException | None) -> None:
+        if call is not None:
+            self._kept(lambda: call.__exit__(None if error is None else type(error), error, None))
 
     def answered(self, call: Call | None, response: Any) -> None:
         """There is an answer."""
