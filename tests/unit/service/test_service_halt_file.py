@@ -141,6 +141,14 @@ class TestTokens:
             assert tokens.identify(wrong) is None
         assert "secret" not in repr(tokens) + json.dumps(vars(tokens), default=repr)
 
+    def test_each_of_many_is_known_as_whose_it_is(self):
+        """And a digest that somebody could compute is kept nowhere: it is another in each process."""
+        many = [(f"secret-token-{number:05}", Identity(f"a-{number}", "agent", f"a-{number}")) for number in range(50)]
+        tokens, others = Tokens(many), Tokens(many)
+        assert [tokens.identify(f"Bearer {token}") for token, _ in many] == [identity for _, identity in many]
+        assert tokens.agents == {f"a-{number}" for number in range(50)}
+        assert tokens._known.keys().isdisjoint(others._known)
+
 
 class TestMeans:
     @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def first(watched):
 @beside(fleet)
 async def test_without_a_configured_token_nothing_is_changed(watched, method, path):
     """The answer says what to configure."""
-    controlled(watched).control.tokens._known = ()
+    controlled(watched).control.tokens._known = {}
     answer = await call(create_app(watched), path.format(agent=first(watched)), method=method, body=b"{}")
     assert answer.status == 403
     assert "access.tokens" in answer.text
