@@ -6,14 +6,15 @@ A port says what is promised about ordering, retries and threads. Twins of one p
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
 from fleawatch.events import AgentDeclared, AnyEvent, Event, LedgerEntry
 from fleawatch.events.span import SpanRecord
-from fleawatch.flow.outputs import AnyOutput, Delivery, HaltCommand, Output, TopUp
+from fleawatch.flow.outputs import AnyOutput, Delivery, HaltCommand, Notice, Output, TopUp
 from fleawatch.flow.state import AgentState, FleetState
+from fleawatch.flow.tally import Labels
 
 
 class StoredFact(NamedTuple):
@@ -232,6 +233,28 @@ class Observed(NamedTuple):
 
     fact: Event | None
     span: SpanRecord | None
+
+
+Counts = Mapping[str, Mapping[Labels, float]]
+"""Lifetime totals by metric of the catalog and label values."""
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A telemetry sink that counts what became of its own work, under metrics of the catalog."""
+
+    def counts(self) -> Counts:
+        """Totals since the start; they never go back."""
+        ...
+
+
+@runtime_checkable
+class Noticing(Protocol):
+    """A telemetry sink that also tells what facts brought to light: a large loss, an escrow that was settled."""
+
+    def tell(self, notices: Sequence[Notice]) -> None:
+        """Carry these, in the order in which they came, before the facts that gave them are taken. Never empty."""
+        ...
 
 
 class TelemetrySink(Protocol):

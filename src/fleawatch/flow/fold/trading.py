@@ -153,6 +153,8 @@ def placed(fleet: FleetState, agent: AgentState, event: OrderPlaced, _: float) -
         agent.tallies.add("pf_order_rejections_total", (word(agent, ORDER_REASON, event.reason or "other"),))
     if event.fill_ratio is not None:
         agent.tallies.observe("pf_order_fill_ratio", (event.order_type,), FILLED, event.fill_ratio)
+    if event.strategy:
+        word(agent, STRATEGY, event.strategy)  # no label here, but of what is told about the order elsewhere
     attempt_reported(fleet, agent, event)
     _acted(agent, event)
 

@@ -9,10 +9,5 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-UNBUILT: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "pf_annotations_total": "annotations are not sent yet",
-        "pf_dogstatsd_dropped_total": "the agent's own exporters are not built yet",
-    }
-)
+UNBUILT: Final[Mapping[str, str]] = MappingProxyType({})
 """Name to reason. A tally under such a name is exported all the same, as soon as somebody writes it."""

@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from fleawatch.errors import BadEvent
 from fleawatch.events import AgentDeclared, Event, Tick
 from fleawatch.events.amend import AGENT
 from fleawatch.flow.fold import fold
+from fleawatch.flow.outputs import Notice
+from fleawatch.flow.project import project
 from fleawatch.flow.state import FleetState
 from fleawatch.flow.step import empty_fleet
-from fleawatch.ports import Observed, TelemetrySink
+from fleawatch.flow.tally import Labels
+from fleawatch.ports import Counting, Noticing, Observed, TelemetrySink
 from fleawatch.sdk.shield import Shield
 from fleawatch.sdk.telemetry.describe import Describer
 from fleawatch.sdk.telemetry.draft import Draft, Drafter
 from fleawatch.sdk.telemetry.operation import Operation
 from fleawatch.sdk.telemetry.spanwatch import SpanWatch
 from fleawatch.sdk.telemetry.told import Told
-
-_DROPPED: Final = {"otlp": "pf_spans_dropped_total"}
-"""By sink: the counter of what it could not carry."""
-
 
 class Projector:
     """Owns the agent's own state, and gives every sink what was seen.
@@ -58,7 +56,7 @@ class Projector:
         self._now = now
         self._describer = describer or Describer(agent_id)
         self._watch = SpanWatch(agent_id)
-        self._lost: dict[str, int] = {}
+        self._counted: dict[tuple[str, str, Labels], float] = {}
         self._profile = (strategy, environment, version)
         self.state: FleetState = self._begun()
 
@@ -71,11 +69,15 @@ class Projector:
             self._carry(seen)
 
     def _carry(self, seen: Sequence[Observed]) -> None:
+        notices: list[Notice] = []
         for one in seen:
             if one.fact is not None:
                 self.state = fold(self.state, one.fact)
+                notices += project(self.state, one.fact)
         for sink in self.sinks:
             with self._shield.over(f"sink_{sink.name}"):
+                if notices and isinstance(sink, Noticing):
+                    sink.tell(notices)
                 sink.take(seen, self.state)
 
     def beat(self) -> None:
@@ -87,7 +89,7 @@ class Projector:
         for sink in self.sinks:
             with self._shield.over(f"sink_{sink.name}"):
                 sink.beat(self.state, at)
-        self._count_lost()
+                self._count(sink)
         self._tell(self._watch.due(at, self.state))
 
     def finish(self) -> None:
@@ -100,6 +102,7 @@ class Projector:
         for sink in self.sinks:
             with self._shield.over(f"sink_{sink.name}"):
                 sent = sink.flush(max(0.05, deadline - time.monotonic())) and sent
+                self._count(sink)
         return sent
 
     def close(self, within_s: float) -> None:
@@ -113,11 +116,12 @@ class Projector:
         """This is the child of a fork: its facts have ids of their own, and what the parent counted is the parent's."""
         self._drafter.renew()
         self._watch = SpanWatch(self._agent_id)
-        self._lost.clear()
+        self._counted.clear()
         self.state = self._begun()
         for sink in self.sinks:
             with self._shield.over(f"sink_{sink.name}"):
                 sink.after_fork()
+                self._count(sink, add=False)
 
     def _begun(self) -> FleetState:
         """What is known before anything was told: that there is such an agent."""
@@ -156,10 +160,15 @@ class Projector:
         if drafts:
             self._carry([Observed(fact, None) for fact in self._facts(drafts)])
 
-    def _count_lost(self) -> None:
-        """What sinks could not carry is a metric of the process: what was lost since the last beat is added."""
-        for sink in self.sinks:
-            metric = _DROPPED.get(sink.name)
-            if metric is not None and sink.dropped > (known := self._lost.get(sink.name, 0)):
-                self.state.agents[self._agent_id].tallies.add(metric, (), float(sink.dropped - known))
-                self._lost[sink.name] = sink.dropped
+    def _count(self, sink: TelemetrySink, *, add: bool = True) -> None:
+        """What became of a sink's own work is a metric of the process: what was new since the last time is added."""
+        if not isinstance(sink, Counting):
+            return
+        tallies = self.state.agents[self._agent_id].tallies
+        for metric, series in sink.counts().items():
+            for labels, total in series.items():
+                key = (sink.name, metric, labels)
+                known = self._counted.get(key, 0.0)
+                if total > known and add:
+                    tallies.add(metric, labels, total - known)
+                self._counted[key] = total
