@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
 from fleawatch.errors import BadConfig, Problem
 from fleawatch.sdk.telemetry.settings import Settings
 from fleawatch.sinks.dogstatsd import Client, DogStatsD
 
-_PORT = 8125
+if TYPE_CHECKING:
+    from datadog.dogstatsd.base import DogStatsd
+
+_PORT: Final = 8125
+_NEVER_S: Final = 10**9
 
 
 def sink(settings: Settings) -> DogStatsD:
@@ -24,31 +28,49 @@ def sink(settings: Settings) -> DogStatsD:
     except ImportError:
         problem = Problem("statsd", "needs the Datadog client", "pip install 'fleawatch[datadog]'")
         raise BadConfig("the telemetry was refused", (problem,)) from None
+    owners = ("agent",) if settings.service else ("agent", "monitor")
+    return DogStatsD(opener(settings, DogStatsd), settings.agent_id, settings.strategy, owners)  # type: ignore[arg-type]
+
+
+def opener(settings: Settings, kind: type[DogStatsd]) -> Callable[[], Client]:
+    """Makes clients: one now, and one in every child of a fork, where locks and numbers of the old one are the parent's."""
     parts = urlsplit(settings.statsd or "")
     unix = parts.scheme.startswith("unix")
-    # The client adds env, service and version from DD_* by itself; what those say is not said again.
-    tags = [
-        f"{name}:{value}"
-        for name, value, variable in (
-            ("env", settings.environment, "DD_ENV"),
-            ("service", settings.service_name, "DD_SERVICE"),
-            ("version", settings.version, "DD_VERSION"),
+    # Distributions are sent value by value; counts and gauges are added up until they are sent.
+    # The client counts what it cannot send only where it reports on itself: that report is put off for ever.
+    given: dict[str, Any] = {
+        "host": None if unix else parts.hostname,
+        "port": None if unix else parts.port or _PORT,
+        "socket_path": parts.path if unix else None,
+        "disable_buffering": False,
+        "disable_aggregation": False,
+        "max_metric_samples_per_context": 0,
+        "flush_interval": 0,
+        "disable_telemetry": False,
+        "telemetry_min_flush_interval": _NEVER_S,
+    }
+    own = [
+        f"{name}:{value.lower()}"
+        for name, value in (
+            ("env", settings.environment),
+            ("service", settings.service_name),
+            ("version", settings.version),
         )
-        if value and not _says(variable)
+        if value
     ]
-    client = DogStatsd(
-        host=None if unix else parts.hostname,
-        port=None if unix else parts.port or _PORT,
-        socket_path=parts.path if unix else None,
-        constant_tags=tags,
-        disable_buffering=False,
-        flush_interval=0,
-        disable_aggregation=False,
-        disable_telemetry=True,
-    )
-    owners = ("agent",) if settings.service else ("agent", "monitor")
-    return DogStatsD(cast("Client", client), settings.agent_id, settings.strategy, owners)  # type: ignore[arg-type]
+
+    def opened() -> Client:
+        client = kind(**given, constant_tags=own)
+        # The client adds what DD_* and DATADOG_TAGS say, and would say env, service and version twice.
+        client.constant_tags = once(client.constant_tags)
+        return cast("Client", client)
+
+    return opened
 
 
-def _says(variable: str) -> bool:
-    return bool(os.environ.get(variable))
+def once(tags: Sequence[str]) -> list[str]:
+    """The tags without those whose key is there already: the settings come first, for every backend says what they say."""
+    found: dict[str, str] = {}
+    for tag in tags:
+        found.setdefault(tag.partition(":")[0].lower(), tag)
+    return list(found.values())
