@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from fleawatch.catalog.spec import Label
+from fleawatch.scrub import scrub
 from fleawatch.units import AGENT_ID as AGENT_ID_PATTERN
 from fleawatch.units import WINDOWS, looks_like_key
 
@@ -153,7 +154,7 @@ def bounded(label: Label, value: str, allowed: Collection[str] | None = None) ->
 
     Returns:
         The value, case folded as the label asks. `other` when it is not among the label's values, does not match its
-        pattern, is not on the allow-list, or carries the prefix of a platform key. How many different values a metric
+        pattern, is not on the allow-list, or holds a secret. How many different values a metric
         has seen is state, and the business of whoever keeps the metric; `label.limit` is the bound.
     """
     folded = _FOLD[label.case](value)
@@ -161,7 +162,7 @@ def bounded(label: Label, value: str, allowed: Collection[str] | None = None) ->
         return OTHER
     if label.values:
         return folded if folded in label.values else OTHER
-    if _compiled(label.pattern).fullmatch(folded) is None or looks_like_key(folded):
+    if _compiled(label.pattern).fullmatch(folded) is None or looks_like_key(folded) or scrub(value) != value:
         return OTHER
     return folded
 
