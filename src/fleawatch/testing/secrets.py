@@ -118,6 +118,6 @@ def core(secret: str) -> str:
         return secret.rpartition("/")[2]
     if "PRIVATE KEY" in secret:
         return secret.splitlines()[1]
-    if secret.split(" ")[0].lower() in ("bearer", "basic"):
+    if secret.split(" ", maxsplit=1)[0].lower() in ("bearer", "basic"):
         return secret.split(" ")[1]
     return secret

@@ -45,7 +45,8 @@ class Settings:
         logs: `stdout`, `stderr` or a file for lines of JSON; every fact is one.
         pushgateway: address of a Pushgateway, for programs that end; never beside `metrics`, or all is counted twice.
         pushgateway_keep: leave the metrics there when the program ends, instead of deleting them.
-        grafana: address of Grafana for annotations; `grafana_token_file` with its token.
+        grafana: address of Grafana for annotations; `grafana_token_file` with its token, `grafana_dashboard` the uid of the
+            only dashboard that shows them.
         propagate_hosts: hosts that trace context is sent to.
         trust_remote: agents whose trace context becomes a parent and not only a link.
         handoff_key_file: file with the key that signs trace context for other agents.
@@ -75,6 +76,7 @@ class Settings:
     pushgateway_keep: bool = False
     grafana: str | None = None
     grafana_token_file: str | None = None
+    grafana_dashboard: str = ""
     propagate_hosts: tuple[str, ...] = ()
     trust_remote: tuple[str, ...] = ()
     handoff_key_file: str | None = None
@@ -105,6 +107,7 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "pushgateway_keep": ("PF_PUSHGATEWAY_KEEP",),
     "grafana": ("PF_GRAFANA",),
     "grafana_token_file": ("PF_GRAFANA_TOKEN_FILE",),
+    "grafana_dashboard": ("PF_GRAFANA_DASHBOARD",),
     "propagate_hosts": ("PF_TRACE_PROPAGATE_HOSTS",),
     "trust_remote": ("PF_TRACE_TRUST_REMOTE",),
     "handoff_key_file": ("PF_HANDOFF_KEY_FILE",),
