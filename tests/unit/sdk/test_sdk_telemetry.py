@@ -398,3 +398,16 @@ def test_a_program_that_ends_closes_its_sinks():
     """Without a call of `shutdown`, what was told is carried and every sink is closed."""
     done = subprocess.run([sys.executable, "-c", ENDS], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.split() == ["closed", "with", "1"], done.stderr
+
+
+def test_an_operation_belongs_to_the_strategy_that_was_followed_then():
+    """A switch that comes right after it changes nothing of what was done before."""
+    recorder = Recorder()
+    telemetry = Telemetry("a-1", strategy="bold", sinks=[recorder], environ={}, heartbeat_s=None)
+    with telemetry.bet("dice", 1) as bet:
+        bet.settled("b-1", 2)
+    telemetry.strategy_switch("calm")
+    with telemetry.bet("dice", 1) as bet:
+        bet.settled("b-2", 2)
+    assert telemetry.shutdown()
+    assert [fact.strategy for fact in recorder.facts if isinstance(fact, BetSettled)] == ["bold", "calm"]

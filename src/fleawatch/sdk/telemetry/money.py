@@ -47,7 +47,7 @@ class Bet(Operation):
 
     def drafts(self) -> list[Draft]:
         status = "rejected" if self._reason and self.error is None else self.outcome()
-        strategy = self.strategy or self._desk.strategy or None
+        strategy = self.strategy or self._follows or None
         placed = {
             "order_id": self._bet_id or f"own-{self.place.span_id:016x}" if self.place else "own",
             "market": "CASINO",
@@ -81,7 +81,7 @@ class Bet(Operation):
     def described(self) -> dict[str, Any]:
         net = None if self._payout is None else float(self._payout) - float(self.stake)
         return {
-            "pf.strategy": self.strategy or self._desk.strategy,
+            "pf.strategy": self.strategy or self._follows,
             "pf.game_type": self.game,
             "pf.amount_usd": self.stake,
             "pf.pnl_usd": net,

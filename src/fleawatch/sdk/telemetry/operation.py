@@ -62,8 +62,8 @@ class Operation:
     """
 
     __slots__ = (
-        "_arguments", "_began", "_desk", "_live", "_outer", "_token", "attributes", "ended_ns", "error", "links", "moments",
-        "place", "record", "started_ns",
+        "_arguments", "_began", "_desk", "_follows", "_live", "_outer", "_token", "attributes", "ended_ns", "error", "links",
+        "moments", "place", "record", "started_ns",
     )  # fmt: skip
 
     span_name: ClassVar[str] = ""
@@ -73,6 +73,7 @@ class Operation:
 
     def __init__(self, desk: Desk, **arguments: Any) -> None:
         self._desk = desk
+        self._follows = desk.strategy  # the agent may follow another one when the worker asks
         self._arguments = arguments
         self.place: Place | None = None
         self.error: BaseException | None = None

@@ -46,7 +46,7 @@ class Cycle(Operation):
         return [Draft(DecisionCycle, self.ended_at, "", fields)]
 
     def described(self) -> dict[str, Any]:
-        found = {"pf.cycle_id": self._id(), "pf.market": self.market, "pf.strategy": self._desk.strategy}
+        found = {"pf.cycle_id": self._id(), "pf.market": self.market, "pf.strategy": self._follows}
         return {**found, "pf.cycle_outcome": "error" if self.error else self._result, **self.attributes}
 
     def _id(self) -> str:
@@ -90,7 +90,7 @@ class Signal(Operation):
 
     def drafts(self) -> list[Draft]:
         fields = {
-            "strategy": self._desk.strategy,
+            "strategy": self._follows,
             "action": self._action,
             "result": "error" if self.error else self._result,
             "duration_s": self.duration_s,
@@ -102,7 +102,7 @@ class Signal(Operation):
 
     def described(self) -> dict[str, Any]:
         return {
-            "pf.strategy": self._desk.strategy,
+            "pf.strategy": self._follows,
             "pf.asset": self.market.partition("-")[0],
             "pf.signal_type": self.signal_type,
             "pf.signal_confidence": self._confidence,
@@ -227,7 +227,7 @@ class Order(Operation):
             "fill_ratio": ratio,
             "expected_price": self.expected_price,
             "reason": self._reason or (None if self.error is None else type(self.error).__name__),
-            "strategy": self.strategy or self._desk.strategy or None,
+            "strategy": self.strategy or self._follows or None,
             "opens": self.opens,
             "epoch": self.epoch,
             "idempotency_key": self.idempotency_key,
@@ -238,7 +238,7 @@ class Order(Operation):
             fill = {
                 **self._fill,
                 "trace_id": trace_id,
-                "strategy": self._fill["strategy"] or self._desk.strategy or None,
+                "strategy": self._fill["strategy"] or self._follows or None,
             }
             found.append(Draft(OrderFilled, self.ended_at, str(fill["trade_id"]), fill))
         return found
@@ -246,7 +246,7 @@ class Order(Operation):
     def described(self) -> dict[str, Any]:
         fill = self._fill or {}
         return {
-            "pf.strategy": self.strategy or self._desk.strategy,
+            "pf.strategy": self.strategy or self._follows,
             "pf.asset": self.market.partition("-")[0],
             "pf.market": self.market,
             "pf.side": self.side,
