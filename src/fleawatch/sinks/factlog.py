@@ -1,106 +1,150 @@
 """What an agent does, as lines of JSON: one for each fact that a person would look for, under its name in the catalog.
 
-A line carries the trace it belongs to, as W3C writes ids and as Datadog does. It is written by the background thread in
-one write, and the file is opened anew when something has moved it away. Free text is scrubbed; parties are hashed.
+A line carries the trace it belongs to, as W3C writes ids and as Datadog does. What facts bring to light, such as a large
+loss or a balance below its limit, has a line behind the fact. Everything is scrubbed, and written by a thread of its own.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import IO, Any, Final, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 import msgspec
 
-from fleawatch.catalog import limits
+from fleawatch.catalog.fleet import CATALOG
 from fleawatch.catalog.logs import COMMON_FIELDS, RESERVED_FIELDS
-from fleawatch.events import (
-    ApiCall,
-    EscrowCompleted,
-    EscrowCreated,
-    EscrowDisputed,
-    EscrowFailed,
-    EscrowRefunded,
-    EscrowReleased,
-    Event,
-    FaucetClaimed,
-    OrderFilled,
-    OrderPlaced,
-    ReferralIncome,
-    SignalComputed,
-    SlowSpan,
-    SpanErrors,
-    StrategySwitched,
-)
+from fleawatch.events import BalanceRead, Event, StrategySwitched
 from fleawatch.events.span import SpanRecord
+from fleawatch.flow.outputs import Notice
 from fleawatch.flow.state import FleetState
 from fleawatch.ports import Observed
-from fleawatch.scrub import scrub, scrub_fields
+from fleawatch.scrub import Addresses, scrub, scrub_fields, without_addresses
+from fleawatch.sinks.factlines import told
+from fleawatch.sinks.tiers import Tiers
+from fleawatch.sinks.writer import Writer
 from fleawatch.units import iso
 
-_FAILED_FROM: Final = 400
-_TAKEN: Final = frozenset((*COMMON_FIELDS, *RESERVED_FIELDS))
+_OWN: Final = frozenset(("strategy", "error.kind", "error.message", "error.stack"))
+_TAKEN: Final = frozenset((*COMMON_FIELDS, *RESERVED_FIELDS)) - _OWN
+_OF_FACTS: Final = frozenset(("faucet_claim", "referral_income", "strategy_switch", "slow_span", "escrow_transaction"))
+"""Events that a fact itself tells, with more than its notice has."""
+_DECLARED: Final = {name: frozenset(event.fields) for name, event in CATALOG.log_events.items()}
+_HEX: Final = 16
 _encode: Final = msgspec.json.Encoder().encode
 
-Line = tuple[str, str, dict[str, Any]]
-"""Event of the catalog, level, fields."""
 
-
-def party(name: str) -> str:
-    """Another party, so that a reader can follow it and nobody can name it: 12 hex digits; empty stays empty."""
-    return hashlib.sha256(name.encode()).hexdigest()[:12] if name else ""
-
-
-def trace_fields(span: SpanRecord | None) -> dict[str, str]:
-    """Ids of the trace as W3C writes them (32 and 16 hex digits) and as Datadog does (decimal, 64 bits)."""
-    if span is None:
+def trace_fields(trace_id: int, span_id: int = 0) -> dict[str, str]:
+    """Ids of a trace as W3C writes them (32 and 16 hex digits) and as Datadog does (decimal, the lower 64 bits); 0 is none."""
+    if not trace_id:
         return {}
-    return {
-        "trace_id": span.trace,
-        "span_id": span.span,
-        "dd.trace_id": str(span.trace_id & (1 << 64) - 1),
-        "dd.span_id": str(span.span_id),
-    }
+    found = {"trace_id": f"{trace_id:032x}", "dd.trace_id": str(trace_id & (1 << 64) - 1)}
+    return {**found, "span_id": f"{span_id:016x}", "dd.span_id": str(span_id)} if span_id else found
 
 
 class Lines:
-    """Makes lines of facts. `service`, `environment` and `version` are on each."""
+    """Makes lines of facts.
 
-    def __init__(self, *, service: str, environment: str = "", version: str = "") -> None:
-        self._common = {"service": service, "env": environment, "version": version}
+    Args:
+        service, environment, version, strategy: on each line; empty ones are left out.
+        addresses: what becomes of addresses of wallets.
+    """
 
-    def of(self, seen: Sequence[Observed]) -> list[bytes]:
-        """The lines of what was seen, each with its line feed; a fact that nobody looks for has none."""
-        return [line for fact, span in seen if fact is not None and (line := self._line(fact, span)) is not None]
+    def __init__(
+        self,
+        *,
+        service: str,
+        environment: str = "",
+        version: str = "",
+        strategy: str = "",
+        addresses: Addresses = "keep",
+    ) -> None:
+        given = {"service": service, "env": environment, "version": version}
+        self._common = {name: value for name, value in given.items() if value}
+        self._strategy = strategy
+        self._addresses: Addresses = addresses
+        self._tiers = Tiers()
 
-    def _line(self, fact: Event, span: SpanRecord | None) -> bytes | None:
-        teller = _TELLERS.get(type(fact))
-        told = None if teller is None else teller(fact)
-        if told is None:
-            return None
-        event, level, fields = told
+    def of(self, seen: Sequence[Observed], notices: Sequence[Notice] = ()) -> list[bytes]:
+        """The lines of what was seen, each with its line feed; a fact that nobody looks for has none.
+
+        Args:
+            seen: facts and their spans.
+            notices: what these facts brought to light.
+        """
+        found: list[bytes] = []
+        brought: dict[str, list[Notice]] = {}
+        for notice in notices:
+            brought.setdefault(notice.key.rpartition("#")[0], []).append(notice)
+        for fact, span in seen:
+            if fact is not None:
+                found += self._about(fact, span, brought.pop(fact.fact_id, ()))
+        return found
+
+    def _about(self, fact: Event, span: SpanRecord | None, notices: Iterable[Notice]) -> Iterable[bytes]:
+        line = told(fact, span)
+        if line is not None:
+            yield self._line(fact.at, fact.agent_id, span, line[0], line[1], line[2])
+        if isinstance(fact, StrategySwitched):
+            self._strategy = fact.after
+        for notice in notices:
+            if notice.event not in _OF_FACTS:
+                fields = {name: value for name, value in notice.fields.items() if name in _DECLARED[notice.event]}
+                yield self._line(notice.at, notice.agent_id, span, notice.event, notice.level, fields, notice.message)
+        if isinstance(fact, BalanceRead) and fact.service == "casino" and fact.value_usd is not None:
+            # What may be spent is what lies at the casino: see `pf_wallet_spendable_usdc`.
+            balance = float(fact.value_usd)
+            passed = self._tiers.passed(balance)
+            if passed is not None:
+                fields = {
+                    "currency": fact.currency,
+                    "balance_usd": balance,
+                    "threshold_usd": passed.threshold,
+                    "tier": passed.tier,
+                }
+                yield self._line(fact.at, fact.agent_id, span, "balance_alert", "warning", fields)
+
+    def _line(
+        self,
+        at: float,
+        agent_id: str,
+        span: SpanRecord | None,
+        event: str,
+        level: str,
+        fields: dict[str, Any],
+        says: str = "",
+    ) -> bytes:
+        ids = {} if span is None else trace_fields(span.trace_id, span.span_id)
         line: dict[str, Any] = {
-            "timestamp": iso(fact.at),
+            "timestamp": iso(at),
             "level": level,
             "logger": "fleawatch",
-            "message": event.replace("_", " "),
+            "message": self._clean(says) or event.replace("_", " "),
             **self._common,
-            "agent_id": fact.agent_id,
+            "agent_id": agent_id,
             "event": event,
-            **trace_fields(span),
         }
+        other = str(fields.pop("trace_id", None) or "")
+        line |= _of_text(other) if other else ids
+        fields = {**fields, "strategy": fields.get("strategy") or self._strategy}
         if span is not None and span.error_type:
-            fields = {**fields, "error.kind": span.error_type, "error.message": span.error_message}
+            fields |= {"error.kind": span.error_type, "error.message": span.error_message}
         for name, value in scrub_fields(
             {name: value for name, value in fields.items() if value not in (None, "")}
         ).items():
-            line[name if name not in _TAKEN or name.startswith("error.") or name == "strategy" else f"field.{name}"] = (
-                value
-            )
+            own = f"field.{name}" if name in _TAKEN else name
+            line[own] = without_addresses(value, self._addresses) if isinstance(value, str) else value
         return _encode(line) + b"\n"
+
+    def _clean(self, text: str) -> str:
+        return without_addresses(scrub(text), self._addresses)
+
+
+def _of_text(trace_id: str) -> dict[str, str]:
+    """Ids of a trace that a fact names by itself."""
+    try:
+        return trace_fields(int(trace_id, _HEX))
+    except ValueError:
+        return {}
 
 
 class FactLog:
@@ -108,9 +152,7 @@ class FactLog:
 
     Args:
         where: `stdout`, `stderr` or the path of a file, which is appended to.
-        service: name of the program.
-        environment: where it is deployed.
-        version: its release.
+        lines: makes them.
 
     Raises:
         OSError: the file cannot be opened.
@@ -118,177 +160,49 @@ class FactLog:
 
     name = "logs"
 
-    def __init__(self, where: str, *, service: str, environment: str = "", version: str = "") -> None:
-        self.dropped = 0
-        self._path = None if where in ("stdout", "stderr") else Path(where)
-        self._standard = where
-        self._file: IO[bytes] | None = None
-        self._identity: tuple[int, int] = (0, 0)
-        self._lines = Lines(service=service, environment=environment, version=version)
-        self._open()
+    def __init__(self, where: str, lines: Lines) -> None:
+        self._lines = lines
+        self._writer = Writer(where)
+        self._notices: list[Notice] = []
+
+    @property
+    def dropped(self) -> int:
+        """Lines that had no room, or could not be written."""
+        return self._writer.dropped
+
+    def tell(self, notices: Sequence[Notice]) -> None:
+        """Keep them until the facts come that gave them."""
+        self._notices += notices
 
     def take(self, seen: Sequence[Observed], state: FleetState) -> None:
         del state
-        lines = self._lines.of(seen)
-        if not lines:
-            return
-        try:
-            self._write(b"".join(lines))
-        except (OSError, ValueError):
-            self.dropped += len(lines)
-            raise
+        notices, self._notices = self._notices, []
+        lines = self._lines.of(seen, notices)
+        if lines:
+            self._writer.put(lines)
+        self._raise()
 
     def beat(self, state: FleetState, now: float) -> None:
         """Look whether the file is still the one of that name; a rotated one is opened anew."""
         del state, now
-        if self._path is not None and self._moved(self._path):
-            self._open()
+        self._writer.renew()
+        self._raise()
 
     def flush(self, within_s: float) -> bool:
-        del within_s
-        return True
+        written = self._writer.flush(within_s)
+        self._raise()
+        return written
 
     def close(self, within_s: float) -> None:
-        del within_s
-        if self._file is not None and self._path is not None:
-            self._file.close()
-        self._file = None
+        self._writer.close(within_s)
 
     def after_fork(self) -> None:
-        """The file is appended to by parent and child alike: each line is one write."""
+        """The file is appended to by parent and child alike: each batch of lines is one write."""
+        self._notices.clear()
+        self._writer.after_fork()
 
-    def _open(self) -> None:
-        if self._path is None:
-            stream = sys.stdout if self._standard == "stdout" else sys.stderr
-            self._file = getattr(stream, "buffer", None) or _Text(stream)  # type: ignore[assignment]
-            return
-        if self._file is not None:
-            self._file.close()
-        self._file = self._path.open("ab", buffering=0)
-        status = os.fstat(self._file.fileno())
-        self._identity = (status.st_dev, status.st_ino)
-
-    def _moved(self, path: Path) -> bool:
-        try:
-            status = path.stat()
-        except FileNotFoundError:
-            return True
-        return (status.st_dev, status.st_ino) != self._identity
-
-    def _write(self, body: bytes) -> None:
-        if self._file is None:
-            raise ValueError("the log is closed")
-        self._file.write(body)
-        if self._path is None:
-            self._file.flush()
-
-
-class _Text:
-    """A text stream that stands for a binary one, as pytest puts in the place of standard output."""
-
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream = stream
-
-    def write(self, body: bytes) -> int:
-        return self._stream.write(body.decode())
-
-    def flush(self) -> None:
-        self._stream.flush()
-
-
-class _Escrow(Protocol):
-    escrow_id: str
-
-
-def _filled(fact: OrderFilled) -> Line:
-    fields = {
-        "market": fact.market, "side": fact.side, "size": float(fact.notional_usd), "price": float(fact.price),
-        "order_id": fact.order_id, "fee_usd": float(fact.fee_usd), "slippage_bps": _slippage(fact), "strategy": fact.strategy,
-    }  # fmt: skip
-    return "trade_executed", "info", fields
-
-
-def _slippage(fact: OrderFilled) -> float | None:
-    if not fact.expected_price:
-        return None
-    moved = float(fact.price) / float(fact.expected_price) - 1.0
-    return moved * 10_000 * (1 if fact.side == "buy" else -1)
-
-
-def _placed(fact: OrderPlaced) -> Line | None:
-    if fact.status == "success":
-        return None  # its fill tells of it
-    fields = {
-        "market": fact.market, "side": fact.side, "size": float(fact.notional_usd), "error.kind": fact.reason or fact.status,
-        "status_code": fact.status, "latency_ms": fact.latency_s * 1000, "order_id": fact.order_id,
-    }  # fmt: skip
-    return "order_failed", "error", fields
-
-
-def _signal(fact: SignalComputed) -> Line:
-    fields = {"market": fact.market, "strategy": fact.strategy, "confidence": fact.confidence, "action": fact.action}
-    return "signal_generated", "info", fields
-
-
-def _escrow(status: str, **more: Callable[[Any], Any]) -> Callable[[Any], Line]:
-    def tell(fact: _Escrow) -> Line:
-        fields = {"escrow.status": status, "escrow_id": fact.escrow_id}
-        return "escrow_transaction", "error" if status == "failed" else "info", {
-            **fields, **{name: read(fact) for name, read in more.items()},
-        }  # fmt: skip
-
-    return tell
-
-
-def _call(fact: ApiCall) -> Line | None:
-    if fact.status_code.isdigit() and int(fact.status_code) < _FAILED_FROM:
-        return None
-    return "api_call_failed", "warning", {"endpoint": fact.endpoint, "status_code": fact.status_code}
-
-
-def _slow(fact: SlowSpan) -> Line:
-    fields = {
-        "span_name": fact.span_name, "duration_ms": fact.duration_s * 1000, "threshold_ms": fact.threshold_s * 1000,
-        "overage_pct": 100 * (fact.duration_s / fact.threshold_s - 1) if fact.threshold_s else None,
-    }  # fmt: skip
-    return "slow_span", "warning", fields
-
-
-def _failing(fact: SpanErrors) -> Line | None:
-    limit = limits.SPAN_ERRORS.default
-    if not fact.samples or limit is None or fact.errors / fact.samples <= limit:
-        return None
-    fields = {"span_name": fact.span_name, "error_rate": fact.errors / fact.samples, "samples": fact.samples}
-    return "high_error_rate", "error", fields
-
-
-def _money(event: str, **more: Callable[[Any], Any]) -> Callable[[Any], Line]:
-    return lambda fact: (
-        event,
-        "info",
-        {"amount_usd": float(fact.amount_usd), **{k: read(fact) for k, read in more.items()}},
-    )
-
-
-_TELLERS: Final[Mapping[type[Event], Callable[[Any], Line | None]]] = {
-    OrderFilled: _filled,
-    OrderPlaced: _placed,
-    SignalComputed: _signal,
-    EscrowCreated: _escrow(
-        "created", amount_usd=lambda fact: float(fact.amount_usd), counterparty=lambda fact: party(fact.counterparty)
-    ),
-    EscrowCompleted: _escrow("completed"),
-    EscrowReleased: _escrow("released", amount_usd=lambda fact: float(fact.net_usd)),
-    EscrowRefunded: _escrow("refunded", amount_usd=lambda fact: float(fact.refund_usd)),
-    EscrowDisputed: _escrow("disputed"),
-    EscrowFailed: _escrow("failed", amount_usd=lambda fact: float(fact.amount_usd)),
-    ApiCall: _call,
-    SlowSpan: _slow,
-    SpanErrors: _failing,
-    FaucetClaimed: _money("faucet_claim"),
-    ReferralIncome: _money("referral_income", pf_service=lambda fact: fact.service),
-    StrategySwitched: lambda fact: (
-        "strategy_switch", "info", {"before": fact.before, "after": fact.after, "reason": scrub(fact.reason)},
-    ),
-}  # fmt: skip
-"""What a fact tells; a kind that is missing has no line."""
+    def _raise(self) -> None:
+        """What went wrong in the thread is told to whoever counts what goes wrong."""
+        error, self._writer.error = self._writer.error, None
+        if error is not None:
+            raise error

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from fleawatch.events import encode
+from fleawatch.flow.outputs import Notice
 from fleawatch.flow.state import FleetState
 from fleawatch.ports import Observed
 from fleawatch.sdk.telemetry.context import Ids
@@ -91,13 +92,18 @@ class _Log:
         self.dropped = 0
         self._lines = Lines(service="under-test")
         self._stream = io.BytesIO()
+        self._notices: list[Notice] = []
 
     def written(self) -> list[bytes]:
         return self._stream.getvalue().splitlines()
 
+    def tell(self, notices: Sequence[Notice]) -> None:
+        self._notices += notices
+
     def take(self, seen: Sequence[Observed], state: FleetState) -> None:
         del state
-        self._stream.write(b"".join(self._lines.of(seen)))
+        notices, self._notices = self._notices, []
+        self._stream.write(b"".join(self._lines.of(seen, notices)))
 
     def beat(self, state: FleetState, now: float) -> None:
         """Nothing is due by the clock."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from fleawatch.catalog.spans import ATTRIBUTES
 from fleawatch.events.span import Attributes, AttributeValue, SpanEvent, SpanRecord
-from fleawatch.scrub import scrub
+from fleawatch.scrub import Addresses, scrub, without_addresses
 from fleawatch.sdk.telemetry.operation import Operation
 
 _TYPES: Final = {attribute.name: attribute.type for attribute in ATTRIBUTES}
@@ -28,11 +28,13 @@ class Describer:
     Args:
         agent_id: on every span.
         private: attributes that are never recorded.
+        addresses: what becomes of addresses of wallets in texts.
     """
 
-    def __init__(self, agent_id: str, private: frozenset[str] = frozenset()) -> None:
+    def __init__(self, agent_id: str, private: frozenset[str] = frozenset(), addresses: Addresses = "keep") -> None:
         self._agent_id = agent_id
         self._private = private
+        self._addresses: Addresses = addresses
         self._errors: set[str] = set()
 
     def span(self, item: Operation) -> SpanRecord | None:
@@ -65,7 +67,7 @@ class Describer:
             ),
             links=item.links,
             error_type=failure,
-            error_message="" if item.error is None else scrub(str(item.error))[:LONGEST_TEXT],
+            error_message="" if item.error is None else self._text(item.error),
         )
 
     def describe(self, into: Attributes, given: dict[str, Any]) -> Attributes:
@@ -73,8 +75,18 @@ class Describer:
         for name, value in given.items():
             if value is None or value == "" or name in self._private:
                 continue
-            into[name] = _hashed(value) if name in _HASHED else _typed(_TYPES.get(name, ""), value)
+            into[name] = _hashed(value) if name in _HASHED else self._typed(_TYPES.get(name, ""), value)
         return into
+
+    def _typed(self, kind: str, value: Any) -> AttributeValue:
+        if kind == "double":
+            return float(value)
+        if kind == "int":
+            return int(value)
+        return value if isinstance(value, (bool, int, float)) else self._text(value)
+
+    def _text(self, value: Any) -> str:
+        return without_addresses(scrub(str(value)), self._addresses)[:LONGEST_TEXT]
 
     def _bounded(self, failure: str) -> str:
         """The class of an error, or the code of a refusal, as long as there are few of them."""
@@ -84,16 +96,6 @@ class Describer:
             return "other"
         self._errors.add(failure)
         return failure
-
-
-def _typed(kind: str, value: Any) -> AttributeValue:
-    if kind == "double":
-        return float(value)
-    if kind == "int":
-        return int(value)
-    if isinstance(value, (bool, int, float)):
-        return value
-    return scrub(str(value))[:LONGEST_TEXT]
 
 
 def _hashed(value: Any) -> str:

@@ -26,6 +26,7 @@ from fleawatch.sdk.telemetry.operation import Operation
 from fleawatch.sdk.telemetry.spanwatch import SpanWatch
 from fleawatch.sdk.telemetry.told import Told
 
+
 class Projector:
     """Owns the agent's own state, and gives every sink what was seen.
 

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from fleawatch.errors import BadConfig, Problem
+from fleawatch.scrub import Addresses
 from fleawatch.units import AGENT_ID, looks_like_key
 
 SERVICE_NAME: Final = "purpleflea-trading-agent"
@@ -51,6 +52,7 @@ class Settings:
         trust_remote: agents whose trace context becomes a parent and not only a link.
         handoff_key_file: file with the key that signs trace context for other agents.
         private: attributes that are never recorded.
+        addresses: whether addresses of wallets in texts are kept, hashed or cut; secrets are always cut.
     """
 
     agent_id: str
@@ -81,6 +83,7 @@ class Settings:
     trust_remote: tuple[str, ...] = ()
     handoff_key_file: str | None = None
     private: tuple[str, ...] = ("pf.conditions", "pf.task", "pf.release_reason")
+    addresses: Addresses = "keep"
 
 
 _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -112,12 +115,14 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "trust_remote": ("PF_TRACE_TRUST_REMOTE",),
     "handoff_key_file": ("PF_HANDOFF_KEY_FILE",),
     "private": ("PF_PRIVATE",),
+    "addresses": ("PF_ADDRESSES",),
 }
 """Where each setting is found in the environment, the first that is set; `resource:` in OTEL_RESOURCE_ATTRIBUTES."""
 _LISTS: Final = frozenset({"services", "propagate_hosts", "trust_remote", "private"})
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "otlp_protocol": ("http/protobuf", "grpc"),
     "traces": ("own", "provider", "off"),
+    "addresses": ("keep", "hash", "cut"),
 }
 _ADDRESSES: Final[Mapping[str, tuple[str, ...]]] = {
     "service": ("http", "https"),

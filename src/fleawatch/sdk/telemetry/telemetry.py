@@ -98,7 +98,8 @@ class Telemetry(Words):
         self._timing = timing
         self._now = time.time if timing is None else timing.now
         self.creations = Creations(self.settings.spool, self.settings.agent_id)
-        describer = Describer(self.settings.agent_id, frozenset(self.settings.private))
+        told = self.settings
+        describer = Describer(told.agent_id, frozenset(told.private), told.addresses)
         self.provider = Provider(describer, self.shield) if self.settings.traces == "provider" else None
         self._heartbeat_s = heartbeat_s
         self._acted_ns = 0

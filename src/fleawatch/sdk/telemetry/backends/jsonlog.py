@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fleawatch.errors import BadConfig, Problem
 from fleawatch.sdk.telemetry.settings import Settings
-from fleawatch.sinks.factlog import FactLog
+from fleawatch.sinks.factlog import FactLog, Lines
 
 
 def sink(settings: Settings) -> FactLog:
@@ -15,7 +15,18 @@ def sink(settings: Settings) -> FactLog:
     """
     where = settings.logs or "stdout"
     try:
-        return FactLog(where, service=settings.service_name, environment=settings.environment, version=settings.version)
+        return FactLog(where, lines(settings))
     except OSError as error:
         problem = Problem("logs", f"{where} cannot be opened: {error.strerror}", "name a file that may be written")
         raise BadConfig("the telemetry was refused", (problem,)) from None
+
+
+def lines(settings: Settings) -> Lines:
+    """What makes lines for this deployment."""
+    return Lines(
+        service=settings.service_name,
+        environment=settings.environment,
+        version=settings.version,
+        strategy=settings.strategy,
+        addresses=settings.addresses,
+    )
