@@ -165,7 +165,7 @@ class Projector:
         """What became of a sink's own work is a metric of the process: what was new since the last time is added."""
         if not isinstance(sink, Counting):
             return
-        tallies = self.state.agents[self._agent_id].tallies
+        tallies = self.state.tallies
         for metric, series in sink.counts().items():
             for labels, total in series.items():
                 key = (sink.name, metric, labels)

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -244,6 +245,23 @@ class Telemetry(Words):
         if self.settings.pushgateway:
             problem = Problem("pushgateway", "was set, and metrics are served too", "push what ends, scrape what stays")
             raise BadConfig("the telemetry was refused", (problem,))
+
+    # The agent's own log.
+
+    def log_handler(self, where: str = "stdout", level: int | str = 0) -> Any:
+        """A handler for `logging` that writes lines of JSON with the current ids; see `fleawatch.sdk.telemetry.logging`."""
+        logging = import_module("fleawatch.sdk.telemetry.logging")
+        return logging.Handler(logging.Origin.of(self), where, level)
+
+    def log_formatter(self) -> Any:
+        """A formatter for any handler of `logging`: the same lines."""
+        logging = import_module("fleawatch.sdk.telemetry.logging")
+        return logging.Formatter(logging.Origin.of(self))
+
+    def log_processor(self) -> Any:
+        """A processor for structlog: the same fields, the same scrubbing."""
+        logging = import_module("fleawatch.sdk.telemetry.logging")
+        return logging.processor(logging.Origin.of(self))
 
     # Life.
 
