@@ -53,6 +53,11 @@ pf_agent_info{agent_id="a-1",strategy="kelly",environment="",version="2.0"} 1
 # HELP pf_agent_last_action_timestamp_seconds Unix time at which the agent last did something useful.
 # TYPE pf_agent_last_action_timestamp_seconds gauge
 pf_agent_last_action_timestamp_seconds{agent_id="a-1"} 1700006400.0
+# HELP pf_annotations_total Board annotations and how they ended.
+# TYPE pf_annotations_total counter
+pf_annotations_total{status="dropped"} 0.0
+pf_annotations_total{status="failed"} 0.0
+pf_annotations_total{status="ok"} 0.0
 # HELP pf_anomalies_total Returns and results that stand out.
 # TYPE pf_anomalies_total counter
 pf_anomalies_total{agent_id="a-1",detector="robust_z",direction="loss"} 0.0
@@ -345,6 +350,11 @@ pf_agent_info{agent_id="a-1",strategy="kelly",environment="",version="2.0"} 1
 # TYPE pf_agent_last_action_timestamp_seconds gauge
 # UNIT pf_agent_last_action_timestamp_seconds seconds
 pf_agent_last_action_timestamp_seconds{agent_id="a-1"} 1700006400.0
+# HELP pf_annotations Board annotations and how they ended.
+# TYPE pf_annotations counter
+pf_annotations_total{status="dropped"} 0.0
+pf_annotations_total{status="failed"} 0.0
+pf_annotations_total{status="ok"} 0.0
 # HELP pf_anomalies Returns and results that stand out.
 # TYPE pf_anomalies counter
 pf_anomalies_total{agent_id="a-1",detector="robust_z",direction="loss"} 0.0
