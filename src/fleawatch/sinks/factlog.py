@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-import msgspec
-
 from fleawatch.catalog.fleet import CATALOG
 from fleawatch.catalog.logs import COMMON_FIELDS, RESERVED_FIELDS
 from fleawatch.events import BalanceRead, Event, StrategySwitched
@@ -21,7 +19,7 @@ from fleawatch.ports import Observed
 from fleawatch.scrub import Addresses, scrub, scrub_fields, without_addresses
 from fleawatch.sinks.factlines import told
 from fleawatch.sinks.tiers import Tiers
-from fleawatch.sinks.writer import Writer
+from fleawatch.sinks.writer import Writer, encoded
 from fleawatch.units import iso
 
 _OWN: Final = frozenset(("strategy", "error.kind", "error.message", "error.stack"))
@@ -30,7 +28,6 @@ _OF_FACTS: Final = frozenset(("faucet_claim", "referral_income", "strategy_switc
 """Events that a fact itself tells, with more than its notice has."""
 _DECLARED: Final = {name: frozenset(event.fields) for name, event in CATALOG.log_events.items()}
 _HEX: Final = 16
-_encode: Final = msgspec.json.Encoder().encode
 
 
 def trace_fields(trace_id: int, span_id: int = 0) -> dict[str, str]:
@@ -133,7 +130,7 @@ class Lines:
         ).items():
             own = f"field.{name}" if name in _TAKEN else name
             line[own] = without_addresses(value, self._addresses) if isinstance(value, str) else value
-        return _encode(line) + b"\n"
+        return encoded(line) + b"\n"
 
     def _clean(self, text: str) -> str:
         return without_addresses(scrub(text), self._addresses)

@@ -24,7 +24,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from fleawatch._version import __version__
 from fleawatch.events.span import SpanRecord
 from fleawatch.flow.state import FleetState
-from fleawatch.ports import Observed
+from fleawatch.ports import Counts, Observed
 
 QUEUE: Final = 8_192
 BATCH: Final = 512
@@ -86,6 +86,9 @@ class Otlp:
         self._size = size
         self._waiting: deque[SpanRecord] = deque()
         self._begin()
+
+    def counts(self) -> Counts:
+        return {"pf_spans_dropped_total": {(): float(self.dropped)}}
 
     def take(self, seen: Sequence[Observed], state: FleetState) -> None:
         del state

@@ -11,11 +11,38 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import IO, Any, Final, Protocol
+
+import msgspec
+
+_encode: Final = msgspec.json.Encoder().encode
+_OTHER_LINE_ENDS: Final = ((b"\xc2\x85", b"\\u0085"), (b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"))
+"""What JSON leaves as it is and some readers take for the end of a line, in UTF-8."""
 
 MOST_BYTES: Final = 4 << 20
 """Bytes that wait at most: some ten thousand lines."""
+
+
+def encoded(line: Mapping[str, Any]) -> bytes:
+    """A line of JSON without its line feed; it has no other either. NaN and infinity are null, what no UTF-8 holds is replaced."""
+    try:
+        body = _encode(line)
+    except UnicodeEncodeError:
+        body = _encode({_utf8(name): _utf8(value) for name, value in line.items()})
+    if not body.isascii():
+        for found, written in _OTHER_LINE_ENDS:
+            body = body.replace(found, written)
+    return body
+
+
+def _utf8(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {_utf8(name): _utf8(one) for name, one in value.items()}
+    return [_utf8(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 class _Stream(Protocol):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 import textwrap
@@ -70,6 +71,17 @@ def test_what_may_pass_is_tried_again(server, spool, answers):
     assert kinds(server) == ["funding_paid"]
     assert telemetry.dropped == {}
     telemetry.shutdown()
+
+
+def test_an_agent_that_seeds_its_random_numbers_sees_the_same_ones(server, spool):
+    """Pauses between attempts are drawn elsewhere: a backtest with a seed stays one."""
+    server.answers = [503, 503]
+    telemetry = telemetry_to(server, spool)
+    before = random.getstate()
+    telemetry.funding("BTC-USD", 1)
+    assert telemetry.flush(10)
+    telemetry.shutdown()
+    assert random.getstate() == before
 
 
 def test_what_is_refused_for_good_is_counted_and_let_go(server, spool):

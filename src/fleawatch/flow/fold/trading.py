@@ -45,6 +45,7 @@ def opened(fleet: FleetState, agent: AgentState, event: PositionOpened, at: floa
     """A position exists; it is worth nothing beyond its entry until it is marked."""
     if event.position_id in agent.trading.closed_ids or event.position_id in agent.trading.positions:
         return
+    word(agent, MARKET, event.market)  # counted once where it is none, although it is shown from the position
     agent.trading.positions[event.position_id] = Position(
         position_id=event.position_id,
         market=event.market,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Literal
 
+from fleawatch.catalog.labels import CURRENCY
 from fleawatch.events import (
     BalanceRead,
     BonusGranted,
@@ -26,6 +27,7 @@ from fleawatch.flow.fold.equity import ignore, known_since, reported_move, settl
 from fleawatch.flow.fold.ledger import book_of, tell_residual
 from fleawatch.flow.fold.recipients import judge_recipient
 from fleawatch.flow.state import AgentState, FleetState, Happening, Holding
+from fleawatch.flow.words import word
 from fleawatch.units import DAY
 
 _DUST: Final = 1e-9
@@ -42,6 +44,7 @@ def balance(fleet: FleetState, agent: AgentState, event: BalanceRead, at: float)
     Several holdings are read one after the other: what a swap took from one it gave to another, so a polled agent is
     valued when the reading ends (`SourceRead`), not between the two.
     """
+    word(agent, CURRENCY, event.currency)  # counted where it is none, although it is shown from the holding
     if event.service == "casino":
         _casino(fleet, agent, event, at)
         return

@@ -7,6 +7,8 @@ from typing import Final
 
 from fleawatch.catalog import performance as returns
 from fleawatch.catalog import trading, wallet
+from fleawatch.catalog.labels import OTHER
+from fleawatch.catalog.spec import Label
 from fleawatch.flow import conservation
 from fleawatch.flow.samples.shape import Keyed, OfFleet, Value, fixed
 from fleawatch.flow.samples.view import AgentView
@@ -89,6 +91,26 @@ def add(found: dict[Labels, Value], labels: Labels, value: Value) -> None:
         found[labels] = None if before is None or value is None else before + value
     else:
         found[labels] = value
+
+
+def within(label: Label, place: int, found: dict[Labels, Value]) -> dict[Labels, Value]:
+    """The same series with no more values of a label than it may have: the first to come stay, the rest is added up as `other`.
+
+    `place` is where the label stands among the values. Words of facts are bounded when they are folded; this is for what the
+    state keeps as it was written.
+    """
+    if len(found) <= label.limit:
+        return found
+    kept: set[str] = set()
+    bound: dict[Labels, Value] = {}
+    for labels, value in found.items():
+        word = labels[place]
+        if word != OTHER and len(kept) >= label.limit and word not in kept:
+            word = OTHER
+        elif word != OTHER:
+            kept.add(word)
+        add(bound, (*labels[:place], word, *labels[place + 1 :]), value)
+    return bound
 
 
 READERS = (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fleawatch.catalog import trading as words
-from fleawatch.flow.samples.equity import add
+from fleawatch.catalog.labels import MARKET, STRATEGY
+from fleawatch.flow.samples.equity import add, within
 from fleawatch.flow.samples.shape import Keyed, Value, fixed
 from fleawatch.flow.samples.view import AgentView
 from fleawatch.flow.samples.wording import market_word, strategy_word
@@ -31,7 +32,7 @@ def pnl(view: AgentView) -> Mapping[Labels, Value]:
     add(found, (own, "realized"), rest)
     if _trades(agent) and view.shows("trading"):
         _unrealized(agent, own, found)
-    return found
+    return within(STRATEGY, 0, found)
 
 
 def positions(view: AgentView) -> Mapping[Labels, Value]:
@@ -42,7 +43,7 @@ def positions(view: AgentView) -> Mapping[Labels, Value]:
     found: dict[Labels, Value] = {(market_word(market),): 0 for market in agent.trading.markets}
     for position in agent.trading.positions.values():
         add(found, (market_word(position.market),), 1)
-    return found
+    return within(MARKET, 0, found)
 
 
 def fee_drag(view: AgentView) -> tuple[Value, Value]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fleawatch.catalog import wallet as words
+from fleawatch.catalog.labels import CURRENCY
 from fleawatch.flow.books import Holding
-from fleawatch.flow.samples.equity import add
+from fleawatch.flow.samples.equity import add, within
 from fleawatch.flow.samples.shape import Keyed, Value, fixed
 from fleawatch.flow.samples.view import AgentView
 from fleawatch.flow.samples.wording import holding_labels
@@ -19,7 +20,7 @@ def native(view: AgentView) -> Mapping[Labels, Value]:
     found: dict[Labels, Value] = {}
     for held in _shown(view):
         add(found, holding_labels(held.currency, held.wallet_type), held.amount)
-    return found
+    return within(CURRENCY, 0, found)
 
 
 def usd(view: AgentView) -> Mapping[Labels, Value]:
@@ -27,7 +28,7 @@ def usd(view: AgentView) -> Mapping[Labels, Value]:
     found: dict[Labels, Value] = {}
     for held in _shown(view):
         add(found, holding_labels(held.currency, held.wallet_type), held.value)
-    return found
+    return within(CURRENCY, 0, found)
 
 
 def _shown(view: AgentView) -> list[Holding]:

@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections import deque
-from random import uniform
+from random import SystemRandom
 from typing import Final, Protocol
 
 import msgspec
@@ -21,6 +21,8 @@ from fleawatch.sdk.lease.document import Lease, Report, read_lease, write_report
 from fleawatch.sdk.lease.line import Line, LineError, Token
 from fleawatch.sdk.shield import Shield
 
+_spread: Final = SystemRandom().uniform
+"""Never the program's own generator: an agent that seeds it must see the same numbers with us and without us."""
 _FIRST_PAUSE_S: Final = 0.2
 _LONGEST_PAUSE_S: Final = 5.0
 _UNAUTHORIZED_PAUSE_S: Final = 10.0
@@ -200,4 +202,4 @@ class LeaseClient:
 def _pause(failures: int, most: float) -> float:
     """Seconds to wait: doubling, and spread out, so that a thousand gates do not return in one moment."""
     doubled: float = _FIRST_PAUSE_S * 2 ** max(0, failures - 1)
-    return min(most, doubled) * uniform(0.5, 1.0)  # noqa: S311 - spreads load, keeps no secret
+    return min(most, doubled) * _spread(0.5, 1.0)

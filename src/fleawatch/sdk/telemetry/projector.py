@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from fleawatch.errors import BadEvent
 from fleawatch.events import AgentDeclared, Event, Tick
@@ -18,6 +17,7 @@ from fleawatch.flow.outputs import Notice
 from fleawatch.flow.project import project
 from fleawatch.flow.state import FleetState
 from fleawatch.flow.step import empty_fleet
+from fleawatch.flow.tally import Labels
 from fleawatch.ports import Counting, Noticing, Observed, TelemetrySink
 from fleawatch.sdk.shield import Shield
 from fleawatch.sdk.telemetry.describe import Describer
@@ -25,9 +25,6 @@ from fleawatch.sdk.telemetry.draft import Draft, Drafter
 from fleawatch.sdk.telemetry.operation import Operation
 from fleawatch.sdk.telemetry.spanwatch import SpanWatch
 from fleawatch.sdk.telemetry.told import Told
-
-_DROPPED: Final = {"otlp": "pf_spans_dropped_total"}
-"""By sink: the counter of what it could not carry."""
 
 
 class Projector:
@@ -60,7 +57,7 @@ class Projector:
         self._now = now
         self._describer = describer or Describer(agent_id)
         self._watch = SpanWatch(agent_id)
-        self._lost: dict[str, int] = {}
+        self._counted: dict[tuple[str, str, Labels], float] = {}
         self._profile = (strategy, environment, version)
         self.state: FleetState = self._begun()
 
@@ -94,7 +91,6 @@ class Projector:
             with self._shield.over(f"sink_{sink.name}"):
                 sink.beat(self.state, at)
                 self._count(sink)
-        self._count_lost()
         self._tell(self._watch.due(at, self.state))
 
     def finish(self) -> None:
@@ -121,11 +117,12 @@ class Projector:
         """This is the child of a fork: its facts have ids of their own, and what the parent counted is the parent's."""
         self._drafter.renew()
         self._watch = SpanWatch(self._agent_id)
-        self._lost.clear()
+        self._counted.clear()
         self.state = self._begun()
         for sink in self.sinks:
             with self._shield.over(f"sink_{sink.name}"):
                 sink.after_fork()
+                self._count(sink, add=False)
 
     def _begun(self) -> FleetState:
         """What is known before anything was told: that there is such an agent."""
@@ -136,13 +133,6 @@ class Projector:
             strategy=strategy, environment=environment, version=version,
         )  # fmt: skip
         return fold(empty_fleet(), declared)
-
-    def _count(self, sink: TelemetrySink) -> None:
-        """What a sink says of its own work is exported like everything else."""
-        if isinstance(sink, Counting):
-            for metric, series in sink.counts().items():
-                for labels, total in series.items():
-                    self.state.tallies.reach(metric, labels, total)
 
     def _seen(self, item: Operation | Told) -> list[Observed]:
         span = (item.record or self._describer.span(item)) if isinstance(item, Operation) else None
@@ -171,10 +161,13 @@ class Projector:
         if drafts:
             self._carry([Observed(fact, None) for fact in self._facts(drafts)])
 
-    def _count_lost(self) -> None:
-        """What sinks could not carry is a metric of the process: what was lost since the last beat is added."""
-        for sink in self.sinks:
-            metric = _DROPPED.get(sink.name)
-            if metric is not None and sink.dropped > (known := self._lost.get(sink.name, 0)):
-                self.state.agents[self._agent_id].tallies.add(metric, (), float(sink.dropped - known))
-                self._lost[sink.name] = sink.dropped
+    def _count(self, sink: TelemetrySink, *, add: bool = True) -> None:
+        """What became of a sink's own work is a metric of the process: what is new since the last time is added."""
+        if not isinstance(sink, Counting):
+            return
+        for metric, series in sink.counts().items():
+            for labels, total in series.items():
+                key = (sink.name, metric, labels)
+                if add:
+                    self.state.tallies.add(metric, labels, max(0.0, total - self._counted.get(key, 0.0)))
+                self._counted[key] = total

@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
 from http import HTTPStatus
-from random import uniform
+from random import SystemRandom
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -29,6 +29,8 @@ from fleawatch.flow.state import FleetState
 from fleawatch.ports import Observed
 from fleawatch.sdk.telemetry.spool import Spool
 
+_spread: Final = SystemRandom().uniform
+"""Never the program's own generator: an agent that seeds it must see the same numbers with us and without us."""
 MOST: Final = 1_000
 """Facts of one request."""
 LARGEST: Final = 900_000
@@ -206,8 +208,8 @@ class Ship:
                 self._failures = min(self._failures + 1, 10)
                 longest = min(LONGEST_PAUSE_S, 0.25 * 2.0**self._failures)
                 if answer.retry_after is not None:
-                    return min(answer.retry_after, 300.0) * uniform(1.0, 1.5)  # noqa: S311 - spreads load
-                return longest * uniform(0.5, 1.0)  # noqa: S311 - spreads load, keeps no secret
+                    return min(answer.retry_after, 300.0) * _spread(1.0, 1.5)
+                return longest * _spread(0.5, 1.0)
             self._failures, self._most = 0, min(self._most * 2, MOST)
         return 0.0
 

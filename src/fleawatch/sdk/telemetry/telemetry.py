@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -270,6 +271,23 @@ class Telemetry(Words):
         """A collector for a registry of `prometheus_client`: `registry.register(telemetry.collector())`."""
         refuse_beside_push(self.settings)
         return AgentCollector(self)
+
+    # The agent's own log.
+
+    def log_handler(self, where: str = "stdout", level: int | str = 0) -> Any:
+        """A handler for `logging` that writes lines of JSON with the current ids; see `fleawatch.sdk.telemetry.logging`."""
+        logging = import_module("fleawatch.sdk.telemetry.logging")
+        return logging.Handler(logging.Origin.of(self), where, level)
+
+    def log_formatter(self) -> Any:
+        """A formatter for any handler of `logging`: the same lines."""
+        logging = import_module("fleawatch.sdk.telemetry.logging")
+        return logging.Formatter(logging.Origin.of(self))
+
+    def log_processor(self) -> Any:
+        """A processor for structlog: the same fields, the same scrubbing."""
+        logging = import_module("fleawatch.sdk.telemetry.logging")
+        return logging.processor(logging.Origin.of(self))
 
     # Life.
 
