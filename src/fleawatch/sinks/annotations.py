@@ -123,8 +123,9 @@ class Annotations:
         self._wanted.set()
         if self._thread is not None:
             self._thread.join(0.2)
-        self.lost += len(self._waiting)
+        self.lost += len(self._waiting) + self._sending
         self._waiting.clear()
+        self._sending = False
 
     def after_fork(self) -> None:
         self._begin()
@@ -153,14 +154,16 @@ class Annotations:
             while self._waiting and not self._ended.is_set():
                 self._sending = True
                 try:
-                    self._draw(self._waiting.popleft())
+                    why = self._draw(self._waiting.popleft())
                 except Exception as error:  # noqa: BLE001 - whatever it is, the mark is lost and the thread goes on
-                    self.failed += 1
-                    self._say(type(error).__name__)
-                finally:
-                    self._sending = False
+                    why = type(error).__name__
+                if why:
+                    self.failed += self._sending  # not when closing has counted it
+                    self._say(why)
+                self._sending = False
 
-    def _draw(self, body: bytes) -> None:
+    def _draw(self, body: bytes) -> str:
+        """Why it could not be drawn; empty when it was."""
         why = ""
         for number in range(TRIES):
             if number and self._ended.wait(_PAUSE_S * 2**number):
@@ -168,11 +171,10 @@ class Annotations:
             status, why = self._post(body)
             if status in _CREATED:
                 self.sent += 1
-                return
+                return ""
             if status not in _LATER:
                 break
-        self.failed += 1
-        self._say(why)
+        return why
 
     def _post(self, body: bytes) -> tuple[int, str]:
         """Status and what to say of it. 503 stands for a connection that could not be made: nothing has arrived."""

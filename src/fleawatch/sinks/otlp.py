@@ -29,6 +29,8 @@ from fleawatch.ports import Counts, Observed
 QUEUE: Final = 8_192
 BATCH: Final = 512
 EVERY_S: Final = 1.0
+GRACE_S: Final = 0.2
+"""For a request that is under way when the sink is closed."""
 _SCOPE: Final = InstrumentationScope("fleawatch", __version__)
 _KINDS: Final[Mapping[str, SpanKind]] = {
     "internal": SpanKind.INTERNAL,
@@ -75,7 +77,7 @@ class Otlp:
         size: spans that wait at most.
 
     Attributes:
-        dropped: spans that could not wait, or that the receiver did not take.
+        dropped: spans that could not wait, or that the receiver did not acknowledge.
     """
 
     name = "otlp"
@@ -124,6 +126,10 @@ class Otlp:
         self.dropped += len(self._waiting)
         self._waiting.clear()
         self._exporter.shutdown()
+        # That ends a pause between two attempts. What is under way even then was never acknowledged.
+        self._thread.join(GRACE_S)
+        self.dropped += self._sending
+        self._sending = 0
 
     def after_fork(self) -> None:
         # The parent's exporter is left alone: closing it here would end what the parent is sending.
@@ -135,7 +141,7 @@ class Otlp:
         self._exporter = self._connect()
         self._resource = Resource({**self._known, "service.instance.id": str(uuid.uuid4())})
         self._wanted, self._ended = threading.Event(), threading.Event()
-        self._sending = False
+        self._sending = 0
         self._thread = threading.Thread(target=self._run, name="fleawatch-otlp", daemon=True)
         self._thread.start()
 
@@ -151,15 +157,15 @@ class Otlp:
                 return
 
     def _send(self) -> None:
-        self._sending = True
         batch: list[SpanRecord] = []
         while self._waiting and len(batch) < BATCH:
+            self._sending += 1
             batch.append(self._waiting.popleft())
         try:
             result = self._exporter.export([readable(span, self._resource) for span in batch])
             if result is not SpanExportResult.SUCCESS:
-                self.dropped += len(batch)
+                self.dropped += self._sending
         except Exception:  # noqa: BLE001 - whatever an exporter raises, the spans are lost and the thread goes on
-            self.dropped += len(batch)
+            self.dropped += self._sending
         finally:
-            self._sending = False
+            self._sending = 0

@@ -98,7 +98,7 @@ class Pushgateway:
         keep: leave the group when the program ends, for programs that are shorter than the time between two scrapes.
 
     Attributes:
-        dropped: pushes and deletions that failed.
+        dropped: pushes and deletions that failed, or were not answered when the sink was closed.
     """
 
     name = "pushgateway"
@@ -149,6 +149,8 @@ class Pushgateway:
         self._ended.set()
         self._wanted.set()
         self._thread.join(max(0.0, deadline - time.monotonic()))
+        if self._thread.is_alive():
+            self.dropped += 1
 
     def after_fork(self) -> None:
         """The group is the parent's: a child that pushed would replace it, and one that ended would delete it."""

@@ -108,9 +108,7 @@ class Writer:
         self._ended.set()
         self._wanted.set()
         self._thread.join(0.2)
-        self.dropped += sum(count for _, count in self._waiting)
-        if self._file is not None and not self._thread.is_alive():
-            self._file.close()
+        self.dropped += sum(count for _, count in list(self._waiting))
 
     def after_fork(self) -> None:
         """This is the child: what waits is the parent's to write."""
@@ -136,6 +134,9 @@ class Writer:
                 waiting.popleft()
                 self._held -= len(body)
             if ended.is_set():
+                # Here and not where it is closed: a write that hangs still has the file.
+                if self._file is not None:
+                    self._file.close()
                 return
 
     def _written(self, body: bytes, count: int) -> None:

@@ -287,7 +287,7 @@ def test_a_batch_that_is_too_much_is_halved(spool, status):
     class Picky(FactsServer):
         def answer(self, body, authorization):
             if b"DOGE" in body:
-                return status, {}
+                return status, {"status": status, "problems": [{"where": "", "what": "was bad", "remedy": "none"}]}
             return super().answer(body, authorization)
 
     with Picky() as server:
@@ -312,6 +312,19 @@ def test_an_address_that_is_not_the_services_keeps_nothing(spool):
         telemetry.funding("BTC-USD", 1)
         assert telemetry.shutdown(20)
         assert server.requests == [1, 1]
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_what_a_proxy_in_between_refuses_is_not_refused_for_good(server, spool, status):
+    """It speaks for itself: the facts wait until the service is asked."""
+    server.answers = [status] * 3
+    telemetry = telemetry_to(server, spool)
+    telemetry.funding("BTC-USD", 1)
+    while server.answers:
+        telemetry.flush(0.2)
+    assert telemetry.shutdown(10)
+    assert telemetry.dropped == {}
+    assert len(server.taken) == 1
 
 
 def test_whoever_flushes_does_not_wait_out_a_pause(server, spool):

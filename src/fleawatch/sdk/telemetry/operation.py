@@ -109,14 +109,25 @@ class Operation:
         desk = self._desk
         self.ended_ns = self.started_ns + desk.elapsed_ns() - self._began
         self.error = error
-        if self._outer is not None:
-            _innermost.reset(self._outer)
-        if self._token is not None:
+        if self._left_here() and self._token is not None:
             left(self._token)
         if self._live is not None and desk.provider is not None:
             desk.provider.end(self, self._live)
         self._token = self._outer = self._live = None
         desk.hand_in(self)
+
+    def _left_here(self) -> bool:
+        """Make the operation around it the innermost again; False where it ends in a context that it was never in.
+
+        A generator that its caller gave up is closed by the garbage collector or the event loop, in a context of theirs.
+        """
+        if self._outer is None:
+            return False
+        try:
+            _innermost.reset(self._outer)
+        except ValueError:
+            return False
+        return True
 
     async def __aenter__(self) -> Self:
         return self.__enter__()

@@ -65,7 +65,9 @@ class Projector:
         """Take finished operations and what was told, in order."""
         seen: list[Observed] = []
         for item in items:
-            seen += self._seen(item)
+            # Each by itself: what one operation holds must not cost the others of its batch.
+            with self._shield.over("operation"):
+                seen += self._seen(item)
         if seen:
             self._carry(seen)
 
@@ -73,8 +75,9 @@ class Projector:
         notices: list[Notice] = []
         for one in seen:
             if one.fact is not None:
-                self.state = fold(self.state, one.fact)
-                notices += project(self.state, one.fact)
+                with self._shield.over("fold"):
+                    self.state = fold(self.state, one.fact)
+                    notices += project(self.state, one.fact)
         for sink in self.sinks:
             with self._shield.over(f"sink_{sink.name}"):
                 if notices and isinstance(sink, Noticing):

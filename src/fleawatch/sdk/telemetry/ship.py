@@ -41,8 +41,10 @@ WITHIN_S: Final = 30.0
 LONGEST_PAUSE_S: Final = 30.0
 _LEFT_OUT: Final = frozenset({"agent_declared"})
 """Kinds that a service does not take from an agent."""
-_FINAL: Final = frozenset({400, 413, 422})
-"""Answers that the same facts will get again, all of them or one among them."""
+_BAD: Final = 400
+_TOO_LARGE: Final = 413
+_FINAL: Final = frozenset({_BAD, _TOO_LARGE, 422})
+"""Answers of the service that the same facts will get again, all of them or one among them."""
 ADOPT_S: Final = 10.0
 """How often it is looked for segments whose process has died."""
 LEFT_OUT_S: Final = 600.0
@@ -67,12 +69,14 @@ class Answer(NamedTuple):
         retry_after: seconds to wait, where it says so.
         refused: numbers of the lines that it did not take, from 1, and whether that was for their kind.
         why: the first thing that was wrong.
+        ours: whether it is the service that says so. What a proxy in between refuses is not refused for good.
     """
 
     status: int
     retry_after: float | None = None
     refused: tuple[tuple[int, bool], ...] = ()
     why: str = ""
+    ours: bool = False
 
 
 class _Refused(msgspec.Struct):
@@ -81,8 +85,9 @@ class _Refused(msgspec.Struct):
 
 
 class _Document(msgspec.Struct):
-    taken: list[str]
+    taken: list[str] | None = None
     refused: list[_Refused] = []
+    problems: list[dict[str, str]] | None = None
 
 
 class Ship:
@@ -201,7 +206,7 @@ class Ship:
             if not batch:
                 return 0.0
             answer = self._post(b"\n".join(batch))
-            if answer.status in (400, 413) and len(batch) > 1:
+            if len(batch) > 1 and (answer.status == _TOO_LARGE or (answer.status == _BAD and answer.ours)):
                 self._most = len(batch) // 2  # one of them is at fault, or they are too many
                 continue
             if not self._settled(answer, batch):
@@ -215,7 +220,7 @@ class Ship:
 
     def _settled(self, answer: Answer, batch: Sequence[bytes]) -> bool:
         """Whether the service is done with a batch: it took it, or will never."""
-        if answer.status != HTTPStatus.OK and answer.status not in _FINAL:
+        if answer.status != HTTPStatus.OK and not (answer.status in _FINAL and answer.ours):
             self._say("wait", f"facts wait for the service: {answer.status or 'no answer'} {answer.why}")
             return False
         lines = answer.refused
@@ -289,16 +294,16 @@ def _sort_of(fact: Event) -> Hashable:
 
 def _answer(status: int, retry_after: str | None, body: bytes) -> Answer:
     wait = float(retry_after) if retry_after and retry_after.isdigit() else None
-    if status not in (HTTPStatus.OK, HTTPStatus.UNPROCESSABLE_ENTITY):
+    if status != HTTPStatus.OK and status not in _FINAL:
         return Answer(status, wait)
     try:
         document = msgspec.json.decode(body, type=_Document)
     except (msgspec.DecodeError, UnicodeError):
-        # Whoever says so is not the service: a page that answers everything keeps nothing.
-        return Answer(0, wait, why="the answer is not the service's")
+        document = _Document()
+    if document.taken is None and (status == HTTPStatus.OK or document.problems is None):
+        # Whoever says so is not the service: a page that answers everything keeps nothing, and refuses nothing.
+        return Answer(0 if status == HTTPStatus.OK else status, wait, why="the answer is not the service's")
     refused = tuple((one.line, any(p.get("where") == "kind" for p in one.problems)) for one in document.refused)
-    why = ""
-    if document.refused and document.refused[0].problems:
-        problem = document.refused[0].problems[0]
-        why = f"{problem.get('where', '')} {problem.get('what', '')}"[:200]
-    return Answer(status, wait, refused, why)
+    problems = document.problems or (document.refused[0].problems if document.refused else [])
+    why = f"{problems[0].get('where', '')} {problems[0].get('what', '')}"[:200] if problems else ""
+    return Answer(status, wait, refused, why, ours=True)
