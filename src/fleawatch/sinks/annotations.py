@@ -136,7 +136,7 @@ class Annotations:
         self._waiting: deque[bytes] = deque()
         self._wanted, self._ended = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
-        self._sending = False
+        self._sending: bool = False
 
     def _start(self) -> None:
         """A thread is begun by the first mark: most agents draw none for hours."""
