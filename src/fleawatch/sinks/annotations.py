@@ -60,6 +60,7 @@ class Annotations:
     """
 
     name = "annotations"
+    _sending: bool
 
     def __init__(self, url: str, token: Callable[[], str | None], *, dashboard: str = "", size: int = QUEUE) -> None:
         parts = urlsplit(url)
@@ -136,7 +137,7 @@ class Annotations:
         self._waiting: deque[bytes] = deque()
         self._wanted, self._ended = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
-        self._sending: bool = False
+        self._sending = False
 
     def _start(self) -> None:
         """A thread is begun by the first mark: most agents draw none for hours."""

@@ -81,6 +81,8 @@ class Otlp:
     """
 
     name = "otlp"
+    _sending: int
+    _thread: threading.Thread
 
     def __init__(self, connect: Callable[[], SpanExporter], resource: Mapping[str, Any], *, size: int = QUEUE) -> None:
         self._connect = connect
@@ -141,8 +143,8 @@ class Otlp:
         self._exporter = self._connect()
         self._resource = Resource({**self._known, "service.instance.id": str(uuid.uuid4())})
         self._wanted, self._ended = threading.Event(), threading.Event()
-        self._sending: int = 0
-        self._thread: threading.Thread = threading.Thread(target=self._run, name="fleawatch-otlp", daemon=True)
+        self._sending = 0
+        self._thread = threading.Thread(target=self._run, name="fleawatch-otlp", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
