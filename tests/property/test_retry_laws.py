@@ -13,7 +13,6 @@ from fleawatch import Retries
 from fleawatch.sdk.client.retries import asked_s
 from fleawatch.testing.capture import Captured
 
-READS = ("GET", "HEAD", "OPTIONS")
 ERRORS = (
     httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadTimeout, httpx.ReadError, httpx.WriteError, httpx.PoolTimeout,
     httpx.RemoteProtocolError, httpx.ProxyError, httpx.UnsupportedProtocol, ValueError, TimeoutError, ConnectionResetError,
@@ -23,20 +22,18 @@ OF_REQUESTS = (
     requests.exceptions.ChunkedEncodingError, requests.exceptions.RetryError, TimeoutError, ConnectionResetError, ValueError,
 )  # fmt: skip
 
-methods = st.sampled_from(
-    ["GET", "HEAD", "OPTIONS", "get", "POST", "PUT", "PATCH", "DELETE", "post", "PURGE", "CONNECT", "TRACE"]
-)
-writes = methods.filter(lambda method: method.upper() not in READS)
+writes = st.sampled_from(["POST", "PUT", "PATCH", "DELETE", "post", "Put", "PURGE", "CONNECT", "TRACE"])
+reads = st.sampled_from(["GET", "HEAD", "OPTIONS", "get"])
 headers = st.one_of(
-    st.none(), st.integers(0, 90).map(str), st.sampled_from(["soon", "-1", "Fri, 31 Dec 1999 23:59:59 GMT"])
+    st.none(), st.integers(0, 30).map(str), st.sampled_from(["soon", "-1", "Fri, 31 Dec 1999 23:59:59 GMT"])
 )
-answers = st.tuples(st.sampled_from([200, 302, 400, 404, 409, 429, 500, 502, 503, 504]), headers)
+answers = st.tuples(st.sampled_from([429, 502, 503, 504, 429, 503, 200, 302, 400, 404, 409, 500]), headers)
 policies = st.fixed_dictionaries(
     {
         "times": st.integers(0, 6),
         "base_s": st.floats(0, 10),
-        "most_s": st.floats(0, 40),
-        "within_s": st.floats(0, 100),
+        "most_s": st.integers(0, 40),
+        "within_s": st.integers(0, 200),
         "draw": st.floats(0, 1, exclude_max=True).map(lambda drawn: lambda: drawn),
     }
 )
@@ -163,13 +160,13 @@ def holds(platform, got, how):
     assert math.isfinite(sum(platform.pauses))
 
 
-@given(calls_of_httpx, methods, scripts(ERRORS), policies)
+@given(calls_of_httpx, reads, scripts(ERRORS), policies)
 def test_the_last_word_is_the_agents_by_httpx(call, method, script, how):
     """The very answer or error of the last attempt, of no more than were asked for, within the time."""
     holds(*outcome(call, script, method, how), how)
 
 
-@given(methods, scripts(OF_REQUESTS), policies)
+@given(reads, scripts(OF_REQUESTS), policies)
 def test_the_last_word_is_the_agents_by_requests(method, script, how):
     """As for httpx."""
     holds(*outcome(by_requests, script, method, how), how)
