@@ -78,6 +78,7 @@ def test_the_front_door_is_small():
         "Handoff",
         "Health",
         "Order",
+        "Retries",
         "Telemetry",
         "TradingHalted",
         "__version__",

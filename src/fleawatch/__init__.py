@@ -10,19 +10,21 @@ from fleawatch._version import __version__
 if TYPE_CHECKING:
     from fleawatch import events
     from fleawatch.errors import TradingHalted
+    from fleawatch.sdk.client.retries import Retries
     from fleawatch.sdk.gate.answer import Order
     from fleawatch.sdk.gate.gate import Gate
     from fleawatch.sdk.handoff.handoff import Handoff
     from fleawatch.sdk.health.health import Health
     from fleawatch.sdk.telemetry.telemetry import Telemetry
 
-__all__ = ["Gate", "Handoff", "Health", "Order", "Telemetry", "TradingHalted", "__version__", "events"]
+__all__ = ["Gate", "Handoff", "Health", "Order", "Retries", "Telemetry", "TradingHalted", "__version__", "events"]
 
 _ROOMS: Final = {
     "Gate": "fleawatch.sdk.gate.gate",
     "Handoff": "fleawatch.sdk.handoff.handoff",
     "Health": "fleawatch.sdk.health.health",
     "Order": "fleawatch.sdk.gate.answer",
+    "Retries": "fleawatch.sdk.client.retries",
     "Telemetry": "fleawatch.sdk.telemetry.telemetry",
     "TradingHalted": "fleawatch.errors",
 }

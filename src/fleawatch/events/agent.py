@@ -80,14 +80,17 @@ class ApiCall(Event, frozen=True, kw_only=True):
     Attributes:
         endpoint: route template, never a raw path.
         status_code: three digits, or `timeout`, `network`, `cancelled`, `invalid_body`.
-        duration_s: until the answer or the failure.
+        duration_s: until the answer or the failure. None where a client repeated a call by itself and only the whole was
+            measured: that is the duration of the last attempt.
+        attempt: 1 for the first, more for a call that was made again.
     """
 
     endpoint: str
     method: str
     status_code: str
-    duration_s: Seconds
+    duration_s: Seconds | None
     trace_id: str | None = None
+    attempt: Count = 1
 
 
 class SignalComputed(Event, frozen=True, kw_only=True):

@@ -57,8 +57,15 @@ class EscrowDisputed(Event, frozen=True, kw_only=True):
 
 
 class EscrowFailed(Event, frozen=True, kw_only=True):
-    """An escrow could not be created; `reason` is a bounded error code."""
+    """An attempt to create an escrow ended without one that is known.
+
+    Attributes:
+        escrow_id: the platform's id, or the agent's own when none was given.
+        reason: bounded error code.
+        unknown: whether no answer came: the escrow may exist and must be reconciled by reading, and this is no failure.
+    """
 
     escrow_id: str
     amount_usd: Amount
     reason: str = ""
+    unknown: bool = False

@@ -22,7 +22,8 @@ class OrderPlaced(Event, frozen=True, kw_only=True):
     Attributes:
         order_id: the platform's id, or the agent's own when none was given.
         endpoint: route template the order was sent to (`trade/open`).
-        status: `timeout` means unknown: the order may exist and must be reconciled by reading.
+        status: `timeout` means unknown, whatever kept the answer away: the order may exist and must be reconciled by reading.
+            So may one that was `cancelled` while it was under way.
         notional_usd: size in USD.
         fill_ratio: filled / requested, 0..1; None when not reported.
         expected_price: price at the moment of decision, quote currency per unit of base.

@@ -43,6 +43,14 @@ class Shield:
             if self.raises:
                 raise
 
+    @contextmanager
+    def kept(self, what: str) -> Iterator[None]:
+        """Keep every error of the block in, also in a test: where what the agent is given must not depend on us."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - that is what it is for
+            self.note(what, error)
+
     @property
     def raises(self) -> bool:
         """Whether errors are raised: as told, else whether a test of pytest is running."""

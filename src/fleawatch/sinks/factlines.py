@@ -93,7 +93,7 @@ def _signal(fact: SignalComputed, span: SpanRecord | None) -> Line:
 
 def _escrow(status: str, role: _Role, **more: Callable[[Any], Any]) -> Callable[[Any, Any], Line]:
     """`role` is the part of whoever may take that step; empty where both may."""
-    level: Level = "error" if status == "failed" else "info"
+    level: Level = "error" if status in ("failed", "unknown") else "info"
 
     def tell(fact: Any, _: SpanRecord | None) -> Line:
         fields = {"escrow.status": status, "escrow_id": fact.escrow_id, "role": role}
@@ -102,10 +102,23 @@ def _escrow(status: str, role: _Role, **more: Callable[[Any], Any]) -> Callable[
     return tell
 
 
+def _not_created(fact: EscrowFailed, span: SpanRecord | None) -> Line:
+    tell = _escrow("unknown" if fact.unknown else "failed", "creator", amount_usd=lambda one: float(one.amount_usd))
+    return tell(fact, span)
+
+
 def _call(fact: ApiCall, _: SpanRecord | None) -> Line | None:
     if fact.status_code.isdigit() and int(fact.status_code) < _FAILED_FROM:
         return None
-    return "api_call_failed", "warning", {"endpoint": fact.endpoint, "status_code": fact.status_code}
+    return (
+        "api_call_failed",
+        "warning",
+        {
+            "endpoint": fact.endpoint,
+            "status_code": fact.status_code,
+            "attempt": fact.attempt,
+        },
+    )
 
 
 def _slow(fact: SlowSpan, span: SpanRecord | None) -> Line:
@@ -152,7 +165,7 @@ _TELLERS: Final[Mapping[type[Event], Callable[[Any, SpanRecord | None], Line | N
     EscrowReleased: _escrow("released", "creator", amount_usd=lambda fact: float(fact.net_usd)),
     EscrowRefunded: _escrow("refunded", "creator", amount_usd=lambda fact: float(fact.refund_usd)),
     EscrowDisputed: _escrow("disputed", ""),
-    EscrowFailed: _escrow("failed", "creator", amount_usd=lambda fact: float(fact.amount_usd)),
+    EscrowFailed: _not_created,
     ApiCall: _call,
     SlowSpan: _slow,
     SpanErrors: _failing,

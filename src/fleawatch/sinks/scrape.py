@@ -136,6 +136,8 @@ def _bucket(agent: AgentState, fact: Event) -> tuple[bytes, float] | None:
         order = (agent.agent_id, settled_word(agent, ENDPOINT, fact.endpoint), fact.order_type, fact.status)
         return _line(_ORDERS, ORDER_LATENCY, order, fact.latency_s), fact.latency_s
     if isinstance(fact, ApiCall):
+        if fact.duration_s is None:
+            return None
         code = fact.status_code
         status = f"{code[0]}xx" if code.isdigit() else settled_word(agent, STATUS_API, code)
         labels = (

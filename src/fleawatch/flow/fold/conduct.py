@@ -85,6 +85,8 @@ def api_call(_: FleetState, agent: AgentState, event: ApiCall, __: float) -> Non
     agent.tallies.add("pf_api_requests_total", (endpoint, method, code, "error" if failed else "ok"))
     if failed:
         agent.tallies.add("pf_api_errors_total", (endpoint, code))
+    if event.duration_s is None:
+        return
     status = f"{code[0]}xx" if answered else word(agent, STATUS_API, code)
     agent.tallies.observe("pf_api_request_duration_seconds", (endpoint, method, status), LATENCY, event.duration_s)
 

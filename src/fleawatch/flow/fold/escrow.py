@@ -202,7 +202,10 @@ def disputed(fleet: FleetState, agent: AgentState, event: EscrowDisputed, at: fl
 
 
 def failed(fleet: FleetState, agent: AgentState, event: EscrowFailed, _: float) -> None:
-    """An escrow could not be created; nothing was locked, or its undoing is a ledger row."""
+    """An escrow could not be created; nothing was locked, or its undoing is a ledger row. One that is unknown is neither."""
+    if event.unknown:
+        ignore(fleet, "escrow_unknown")
+        return
     if event.escrow_id and not remember(agent.ended_escrows, event.escrow_id, ENDED_KEPT):
         ignore(fleet, "escrow_ended_before")
         return

@@ -1,56 +1,54 @@
 """Watch a client of httpx, httpx2 or requests in place, or give aiohttp what its sessions are watched with.
 
 The client stays the user's own: it is the same object, and what its calls give back or raise is what they gave before. What
-goes wrong in watching is kept in. Nothing is retried here: a call that was not answered may have been done.
+goes wrong in watching is kept in. Nothing is made again unless that was asked for, and then only what changes nothing: a
+call that was not answered may have been done.
 """
 
 from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
+from fleawatch.sdk.client import beneath
 from fleawatch.sdk.client.call import Call
+from fleawatch.sdk.client.retries import NEVER, Retries, Series
 from fleawatch.sdk.shield import Shield
 from fleawatch.sdk.telemetry.operation import Desk
 
 Client = TypeVar("Client")
-_MARK = "_fleawatch_watched"
+_MARK: Final = "_fleawatch_watched"
 
 
-def watch(client: Client, desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> Client:
-    """The same client, watched from now on. Watching it twice changes nothing.
+def watch(
+    client: Client, desk: Desk, shield: Shield, hosts: tuple[str, ...], retries: Retries | int | None = None
+) -> Client:
+    """The same client, watched from now on. Watching it twice changes nothing but its retries, where they are given.
 
     Args:
         client: of `httpx`, `httpx2` (plain or async) or `requests`.
         desk: the telemetry that it is told to.
         shield: keeps in what goes wrong in watching.
         hosts: hosts that the trace context is sent to.
+        retries: how its reads are made again, or how often; never when None.
 
     Raises:
         TypeError: it is no such client; the message says what to do for aiohttp.
+        BadConfig: with every complaint about `retries`.
     """
     send = _send_of(client)
-    if getattr(client, _MARK, False):
-        return client
-    watched = _Watched(desk, shield, hosts)
-
-    def plain(request: Any, *args: Any, **kwargs: Any) -> Any:
-        with watched.begun(request) as call:
-            response = send(request, *args, **kwargs)
-            watched.answered(call, response)
-            return response
-
-    async def waited(request: Any, *args: Any, **kwargs: Any) -> Any:
-        with watched.begun(request) as call:
-            response = await send(request, *args, **kwargs)
-            watched.answered(call, response)
-            return response
-
-    setattr(client, "send", waited if inspect.iscoroutinefunction(send) else plain)  # noqa: B010 - of another's class
-    setattr(client, _MARK, True)
+    policy = None if retries is None else Retries.of(retries)
+    watched: _Watched | None = getattr(client, _MARK, None)
+    if watched is None:
+        watched = _Watched(desk, shield, hosts)
+        waits = inspect.iscoroutinefunction(send)
+        setattr(client, "send", _waiting(send, watched) if waits else _plain(send, watched))  # noqa: B010 - of another's class
+        setattr(client, _MARK, watched)
+    watched.retries = policy or watched.retries
     return client
 
 
@@ -59,7 +57,8 @@ def _send_of(client: object) -> Callable[..., Any]:
     families = {base.__module__.partition(".")[0] for base in type(client).__mro__}
     if "aiohttp" in families:
         raise TypeError(
-            "a session of aiohttp is watched from its beginning: ClientSession(trace_configs=[telemetry.aiohttp()])"
+            "a session of aiohttp is watched from its beginning: ClientSession(trace_configs=[telemetry.aiohttp()]); "
+            "nothing can be made again there"
         )
     send = getattr(client, "send", None)
     if not families & {"httpx", "httpx2", "requests"} or not callable(send):
@@ -67,74 +66,158 @@ def _send_of(client: object) -> Callable[..., Any]:
     return send  # type: ignore[no-any-return]  # of another's class
 
 
+def _plain(send: Callable[..., Any], watched: _Watched) -> Callable[..., Any]:
+    def sent(request: Any, *args: Any, **kwargs: Any) -> Any:
+        series = watched.series(request)
+        while True:
+            try:
+                with watched.begun(request, series) as call:
+                    response = send(request, *args, **kwargs)
+                    watched.answered(call, response)
+            except Exception as error:
+                pause = series.after_error(error)
+                if pause is None:
+                    raise
+            else:
+                pause = series.after_answer(response)
+                if pause is None:
+                    return response
+                with watched.shield.kept("client"):
+                    response.close()
+            (watched.retries.sleep or time.sleep)(pause)
+
+    return sent
+
+
+def _waiting(send: Callable[..., Awaitable[Any]], watched: _Watched) -> Callable[..., Awaitable[Any]]:
+    async def sent(request: Any, *args: Any, **kwargs: Any) -> Any:
+        series = watched.series(request)
+        while True:
+            try:
+                with watched.begun(request, series) as call:
+                    response = await send(request, *args, **kwargs)
+                    watched.answered(call, response)
+            except Exception as error:
+                pause = series.after_error(error)
+                if pause is None:
+                    raise
+            else:
+                pause = series.after_answer(response)
+                if pause is None:
+                    return response
+                with watched.shield.kept("client"):
+                    await response.aclose()
+            # The event loop is the client's: it brings anyio for whichever that is.
+            waits = (watched.retries.sleep or import_module("anyio").sleep)(pause)
+            if inspect.isawaitable(waits):
+                await waits
+
+    return sent
+
+
 class _Watched:
-    """Begins and ends the calls of one client; whatever goes wrong here, the call is made."""
+    """Begins and ends the calls of one client; whatever goes wrong here, the call is made.
+
+    Attributes:
+        shield: keeps in what goes wrong.
+        retries: how reads are made again.
+    """
 
     def __init__(self, desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> None:
         self._desk = desk
-        self._shield = shield
+        self.shield = shield
         self._hosts = hosts
+        self.retries = NEVER
+
+    def series(self, request: Any) -> Series:
+        """The attempts at a call that begins now."""
+        return Series(self.retries, self._desk, self.shield, request)
 
     @contextlib.contextmanager
-    def begun(self, request: Any) -> Iterator[Call | None]:
-        """The call for as long as it lasts; None where it could not be watched."""
-        call = self._entered(request)
+    def begun(self, request: Any, series: Series) -> Iterator[Call | None]:
+        """One attempt for as long as it lasts; None where it could not be watched."""
+        call = self._entered(request, series.made)
         try:
             yield call
         except BaseException as error:
+            with self.shield.kept("client"):
+                if call is not None and call.passed_on is not error:
+                    call.earlier, status = beneath.of_error(error)
+                    call.answered(status)
             self._left(call, error)
             raise
-        self._left(call, None)
+        else:
+            self._left(call, None)
+        finally:
+            series.made += 1 + (0 if call is None else len(call.earlier))
 
-    def _entered(self, request: Any) -> Call | None:
+    def _entered(self, request: Any, made: int) -> Call | None:
         try:
-            call = Call(self._desk, method=str(request.method), url=str(request.url))
+            call = Call(self._desk, method=str(request.method), url=str(request.url), resends=made)
             call.__enter__()
         except Exception as error:  # noqa: BLE001 - a call is made, whatever is wrong with watching it
-            self._shield.note("client", error)
+            self.shield.note("client", error)
             return None
-        self._kept(lambda: call.propagate(request.headers, self._hosts))
+        with self.shield.kept("client"):
+            call.propagate(request.headers, self._hosts)
         return call
 
     def _left(self, call: Call | None, error: BaseException | None) -> None:
         if call is not None:
-            self._kept(lambda: call.__exit__(None if error is None else type(error), error, None))
+            with self.shield.kept("client"):
+                call.__exit__(None if error is None else type(error), error, None)
 
     def answered(self, call: Call | None, response: Any) -> None:
         """There is an answer."""
         if call is not None:
-            self._kept(lambda: call.answered(response.status_code))
-
-    def _kept(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except Exception as error:  # noqa: BLE001 - as above
-            self._shield.note("client", error)
+            with self.shield.kept("client"):
+                call.answered(response.status_code)
+                call.earlier = beneath.of_answer(response)
 
 
 def aiohttp_trace(desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> Any:
-    """A `TraceConfig` for sessions of aiohttp."""
+    """A `TraceConfig` for sessions of aiohttp.
+
+    A session sends a read once more by itself when a connection that was kept open turns out to be closed; it tells of
+    that only by sending its headers again.
+    """
     config = import_module("aiohttp").TraceConfig()
 
     async def start(session: Any, context: Any, params: Any) -> None:
         del session
         with shield.over("client"):
+            context.sent = context.redirected = 0
             context.call = Call(desk, method=params.method, url=str(params.url))
             context.call.__enter__()
             context.call.propagate(params.headers, hosts)
 
+    async def sent(session: Any, context: Any, params: Any) -> None:
+        del session, params
+        context.sent += 1
+
+    async def redirected(session: Any, context: Any, params: Any) -> None:
+        del session, params
+        context.redirected += 1
+
+    def again(context: Any) -> None:
+        context.call.earlier = (beneath.NO_ANSWER,) * (context.sent - 1 - context.redirected)
+
     async def end(session: Any, context: Any, params: Any) -> None:
         del session
         with shield.over("client"):
+            again(context)
             context.call.answered(params.response.status)
             context.call.__exit__(None, None, None)
 
     async def failed(session: Any, context: Any, params: Any) -> None:
         del session
         with shield.over("client"):
+            again(context)
             context.call.__exit__(type(params.exception), params.exception, None)
 
     config.on_request_start.append(start)
+    config.on_request_headers_sent.append(sent)
+    config.on_request_redirect.append(redirected)
     config.on_request_end.append(end)
     config.on_request_exception.append(failed)
     return config

@@ -20,11 +20,11 @@ from fleawatch.events import (
 from fleawatch.events.base import Service
 from fleawatch.sdk.telemetry.draft import Draft
 from fleawatch.sdk.telemetry.operation import Desk, Operation
-from fleawatch.sdk.telemetry.trading import Number
+from fleawatch.sdk.telemetry.trading import Number, ended
 
 
 class Bet(Operation):
-    """A bet is placed and settled in one call."""
+    """A bet is placed and settled in one call. Like an order it is unknown when that was sent and not answered."""
 
     __slots__ = ("_bet_id", "_payout", "_reason", "epoch", "game", "stake", "strategy")
     span_name: ClassVar[str] = "pf.bet.place"
@@ -45,8 +45,12 @@ class Bet(Operation):
         """The casino refused it, with this code."""
         self._reason = reason
 
+    def status(self) -> str:
+        """How the attempt ended."""
+        return ended(self, self._reason, told=self._payout is not None)
+
     def drafts(self) -> list[Draft]:
-        status = "rejected" if self._reason and self.error is None else self.outcome()
+        status = self.status()
         strategy = self.strategy or self._follows or None
         placed = {
             "order_id": self._bet_id or f"own-{self.place.span_id:016x}" if self.place else "own",
@@ -57,7 +61,7 @@ class Bet(Operation):
             "endpoint": "games/play",
             "notional_usd": self.stake,
             "latency_s": self.duration_s,
-            "reason": self._reason or (None if self.error is None else type(self.error).__name__),
+            "reason": self._failure(status),
             "strategy": strategy,
             "opens": True,
             "epoch": self.epoch,
@@ -85,9 +89,12 @@ class Bet(Operation):
             "pf.game_type": self.game,
             "pf.amount_usd": self.stake,
             "pf.pnl_usd": net,
-            "error.type": self._reason or None,
+            "error.type": self._failure(self.status()),
             **self.attributes,
         }
+
+    def _failure(self, status: str) -> str | None:
+        return self._reason or (None if status == "success" else self.why())
 
 
 class BalanceCheck(Operation):
@@ -163,13 +170,21 @@ class _Escrow(Operation):
             self.links = (creation, *self.links)
         return parent
 
+    def _state(self, after: str, *, done: bool) -> dict[str, Any]:
+        """What its span says: `after` when the step was done, `unknown` when nobody knows."""
+        state = after if done else "unknown" if self.is_open() else None
+        return {"pf.escrow_id": self.escrow_id, "pf.escrow_status": state, "error.type": None if done else self.why()}
+
     def held_s(self) -> float | None:
         """Seconds for which the money was held; None when its creation is not known."""
         return self._desk.creations.held_s(self.escrow_id, self.ended_at)
 
 
 class EscrowCreate(_Escrow):
-    """Money is locked for somebody's work."""
+    """Money is locked for somebody's work.
+
+    A call that was sent and not answered leaves it unknown: it may exist, counts as no failure, and is looked for by reading.
+    """
 
     __slots__ = ("_created", "amount_usd", "commission_usd", "conditions", "counterparty", "task", "timeout_hours")
     span_name: ClassVar[str] = "pf.escrow.create"
@@ -208,8 +223,12 @@ class EscrowCreate(_Escrow):
 
     def drafts(self) -> list[Draft]:
         if self._created is None:
-            reason = "" if self.error is None else type(self.error).__name__
-            fields = {"escrow_id": self.escrow_id or self._own(), "amount_usd": self.amount_usd, "reason": reason}
+            fields = {
+                "escrow_id": self.escrow_id or self._own(),
+                "amount_usd": self.amount_usd,
+                "reason": self.why() or "",
+                "unknown": self.is_open(),
+            }
             return [Draft(EscrowFailed, self.ended_at, "", fields)]
         creator, expires_at = self._created
         fields = {
@@ -227,31 +246,42 @@ class EscrowCreate(_Escrow):
             "pf.escrow_id": self.escrow_id,
             "pf.amount_usd": self.amount_usd,
             "pf.fee_usd": self.commission_usd,
-            "pf.escrow_status": "failed" if self._created is None else "funded",
+            "pf.escrow_status": self._status(),
             "pf.counterparty": self.counterparty,
             "pf.timeout_hours": None if self.timeout_hours is None else int(self.timeout_hours),
             "pf.conditions": self.conditions,
             "pf.task": self.task,
+            "error.type": self.why() if self._created is None else None,
             **self.attributes,
         }
 
+    def _status(self) -> str:
+        if self._created is not None:
+            return "funded"
+        return "unknown" if self.is_open() else "failed"
+
     def _own(self) -> str:
-        return f"failed-{self.place.span_id:016x}" if self.place else "failed"
+        return f"{self._status()}-{self.place.span_id:016x}" if self.place else self._status()
 
 
 class EscrowComplete(_Escrow):
-    """The worker says that the work is done."""
+    """The worker says that the work is done. It is what ends without an error, unless a call of it was not answered."""
 
     __slots__ = ()
     span_name: ClassVar[str] = "pf.escrow.complete"
+    repeatable: ClassVar[bool] = True
+
+    def completed(self) -> None:
+        """It is, as reading says after a call that was not answered."""
+        self.doubt = ""
 
     def drafts(self) -> list[Draft]:
-        if self.error is not None:
+        if self.error is not None or self.doubt:
             return []
         return [Draft(EscrowCompleted, self.ended_at, self.escrow_id, {"escrow_id": self.escrow_id})]
 
     def described(self) -> dict[str, Any]:
-        return {"pf.escrow_id": self.escrow_id, "pf.escrow_status": "completed", **self.attributes}
+        return {**self._state("completed", done=self.error is None and not self.doubt), **self.attributes}
 
 
 class EscrowRelease(_Escrow):
@@ -259,6 +289,7 @@ class EscrowRelease(_Escrow):
 
     __slots__ = ("_released", "release_reason")
     span_name: ClassVar[str] = "pf.escrow.release"
+    repeatable: ClassVar[bool] = True
 
     def __init__(self, desk: Desk, *, escrow_id: str, release_reason: str = "") -> None:
         super().__init__(desk, escrow_id=escrow_id, release_reason=release_reason)
@@ -279,8 +310,7 @@ class EscrowRelease(_Escrow):
     def described(self) -> dict[str, Any]:
         net, fee = self._released or (None, None)
         return {
-            "pf.escrow_id": self.escrow_id,
-            "pf.escrow_status": "released" if self._released else None,
+            **self._state("released", done=self._released is not None),
             "pf.released_amount_usd": net,
             "pf.fee_usd": fee,
             "pf.hold_duration_s": self.held_s() if self._released else None,
@@ -290,24 +320,29 @@ class EscrowRelease(_Escrow):
 
 
 class EscrowDispute(_Escrow):
-    """A party disputes: the money is frozen."""
+    """A party disputes: the money is frozen. It is what ends without an error, unless a call of it was not answered."""
 
     __slots__ = ("actor",)
     span_name: ClassVar[str] = "pf.escrow.dispute"
+    repeatable: ClassVar[bool] = True
 
     def __init__(self, desk: Desk, *, escrow_id: str, actor: str = "") -> None:
         super().__init__(desk, escrow_id=escrow_id, actor=actor)
         self.actor = actor
 
+    def disputed(self) -> None:
+        """It is, as reading says after a call that was not answered."""
+        self.doubt = ""
+
     def drafts(self) -> list[Draft]:
-        if self.error is not None:
+        if self.error is not None or self.doubt:
             return []
         return [
             Draft(EscrowDisputed, self.ended_at, self.escrow_id, {"escrow_id": self.escrow_id, "actor": self.actor})
         ]
 
     def described(self) -> dict[str, Any]:
-        return {"pf.escrow_id": self.escrow_id, "pf.escrow_status": "disputed", **self.attributes}
+        return {**self._state("disputed", done=self.error is None and not self.doubt), **self.attributes}
 
 
 class EscrowTimeout(_Escrow):

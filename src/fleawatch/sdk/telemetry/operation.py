@@ -20,6 +20,7 @@ from fleawatch.events.span import SpanKind, SpanLink, SpanRecord
 from fleawatch.sdk.telemetry.context import Ids, Place, current, entered, left
 from fleawatch.sdk.telemetry.creations import Creations
 from fleawatch.sdk.telemetry.draft import Draft
+from fleawatch.sdk.telemetry.resends import Resends
 
 if TYPE_CHECKING:
     from fleawatch.sdk.telemetry.provider import Live, Provider
@@ -33,6 +34,7 @@ class Desk(Protocol):
     ids: Ids
     strategy: str
     creations: Creations
+    resends: Resends
     provider: Provider | None
 
     def now_ns(self) -> int:
@@ -55,6 +57,7 @@ class Operation:
         span_name, span_kind: of the catalog.
         place: ids; None before the block is entered.
         error: what ended the block, None without.
+        doubt: class of what ended a call within it that may have been done all the same; empty without.
         attributes: of the span; None values are left out.
         moments: events within the span: name, unix nanoseconds, attributes.
         links: spans of other traces that it belongs to.
@@ -62,14 +65,16 @@ class Operation:
     """
 
     __slots__ = (
-        "_arguments", "_began", "_desk", "_follows", "_live", "_outer", "_token", "attributes", "ended_ns", "error", "links",
-        "moments", "place", "record", "started_ns",
+        "_arguments", "_began", "_desk", "_follows", "_live", "_outer", "_token", "attributes", "doubt", "ended_ns", "error",
+        "links", "moments", "place", "record", "started_ns",
     )  # fmt: skip
 
     span_name: ClassVar[str] = ""
     span_kind: ClassVar[SpanKind] = "internal"
     linked: ClassVar[bool] = False
     """Whether it begins a trace of its own that is linked to the current one."""
+    repeatable: ClassVar[bool] = False
+    """Whether its call can be made again: the platform refuses the second one."""
 
     def __init__(self, desk: Desk, **arguments: Any) -> None:
         self._desk = desk
@@ -77,6 +82,7 @@ class Operation:
         self._arguments = arguments
         self.place: Place | None = None
         self.error: BaseException | None = None
+        self.doubt = ""
         self.attributes: dict[str, Any] = {}
         self.moments: list[tuple[str, int, dict[str, Any]]] = []
         self.links: tuple[SpanLink, ...] = ()
@@ -171,6 +177,15 @@ class Operation:
             self._desk.provider.note(self._live, name, attributes)
         self.moments.append((name, self._desk.now_ns(), attributes))
 
+    def left_open(self, why: str) -> None:
+        """A call within it that changes something was not answered, and may have been done; `why` is a class of errors."""
+        self.doubt = why
+
+    def answered_again(self) -> None:
+        """A call within it that changes something was answered: that settles an earlier one, if both are one."""
+        if self.repeatable:
+            self.doubt = ""
+
     # What the worker reads.
 
     @property
@@ -191,6 +206,14 @@ class Operation:
     def outcome(self) -> str:
         """`success`, or what the error was: `timeout`, `cancelled` or `error`."""
         return outcome_of(self.error)
+
+    def is_open(self) -> bool:
+        """Whether nobody knows what became of it, unless it was told: time was up, or an answer never came."""
+        return bool(self.doubt) or self.outcome() in ("timeout", "cancelled")
+
+    def why(self) -> str | None:
+        """Class of the error that ended the block, else of what ended a call that was left open; None without either."""
+        return (self.doubt or None) if self.error is None else type(self.error).__name__
 
     def drafts(self) -> list[Draft]:
         """The facts that follow from it; called once, by the worker."""

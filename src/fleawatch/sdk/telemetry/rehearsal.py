@@ -13,6 +13,7 @@ from fleawatch.sdk.telemetry.context import Ids
 from fleawatch.sdk.telemetry.creations import Creations
 from fleawatch.sdk.telemetry.operation import Operation
 from fleawatch.sdk.telemetry.provider import Provider
+from fleawatch.sdk.telemetry.resends import Resends
 from fleawatch.sdk.telemetry.trading import Order
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class _Nobody:
     def __init__(self) -> None:
         self.ids = Ids(0.0)
         self.creations = Creations()
+        self.resends = Resends()
 
     def now_ns(self) -> int:
         return time.time_ns()

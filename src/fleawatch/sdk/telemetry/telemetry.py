@@ -27,6 +27,7 @@ from typing import Any, Final, Self, TypeVar
 from fleawatch.errors import BadConfig
 from fleawatch.ports import TelemetrySink
 from fleawatch.sdk.client.reconcile import Reconciled, Reconciliation, Row, elapsed_s
+from fleawatch.sdk.client.retries import Retries
 from fleawatch.sdk.client.watch import aiohttp_trace, watch
 from fleawatch.sdk.shield import Shield
 from fleawatch.sdk.telemetry.backends import sinks_for
@@ -51,6 +52,7 @@ from fleawatch.sdk.telemetry.pipeline import Pipeline
 from fleawatch.sdk.telemetry.projector import Projector
 from fleawatch.sdk.telemetry.provider import Provider, under_datadog
 from fleawatch.sdk.telemetry.rehearsal import rehearse
+from fleawatch.sdk.telemetry.resends import Resends
 from fleawatch.sdk.telemetry.settings import Settings, settings
 from fleawatch.sdk.telemetry.told import Told
 from fleawatch.sdk.telemetry.trading import ConfirmationPoll, Cycle, Number, Order, Signal
@@ -100,6 +102,7 @@ class Telemetry(Words):
         self._timing = timing
         self._now = time.time if timing is None else timing.now
         self.creations = Creations(self.settings.spool, self.settings.agent_id)
+        self.resends = Resends()
         describer = Describer(self.settings.agent_id, frozenset(self.settings.private), self.settings.addresses)
         self.provider = Provider(describer, self.shield) if self.settings.traces == "provider" else None
         self._heartbeat_s = heartbeat_s
@@ -191,16 +194,22 @@ class Telemetry(Words):
 
     # The client.
 
-    def client(self, client: _Client) -> _Client:
-        """Watch a client of httpx, httpx2 or requests: each call is a span and counts. The same client comes back.
+    def client(self, client: _Client, *, retries: Retries | int | None = None) -> _Client:
+        """Watch a client of httpx, httpx2 or requests: each attempt is a span and counts. The same client comes back.
+
+        Args:
+            client: plain or async.
+            retries: how often a read (GET, HEAD, OPTIONS) that was refused for now or not answered is made again, or how;
+                nothing else ever is. Never when None.
 
         Raises:
             TypeError: it is no such client; for aiohttp see `aiohttp`.
+            BadConfig: with every complaint about `retries`.
         """
-        return watch(client, self, self.shield, self.settings.propagate_hosts)
+        return watch(client, self, self.shield, self.settings.propagate_hosts, retries)
 
     def aiohttp(self) -> Any:
-        """What watches sessions of aiohttp: `ClientSession(trace_configs=[telemetry.aiohttp()])`."""
+        """What watches sessions of aiohttp: `ClientSession(trace_configs=[telemetry.aiohttp()])`. It can make no call again."""
         return aiohttp_trace(self, self.shield, self.settings.propagate_hosts)
 
     def reconcile(

@@ -115,10 +115,19 @@ class Signal(Operation):
         }
 
 
+def ended(attempt: Operation, reason: str, *, told: bool) -> str:
+    """How an attempt to order ended: what was told of it, else what its error says, and `timeout` where nobody knows."""
+    outcome = attempt.outcome()
+    if told or reason:
+        return "rejected" if reason and outcome == "success" else outcome
+    return "timeout" if attempt.doubt and outcome in ("success", "error") else outcome
+
+
 class Order(Operation):
     """An attempt to order. Without a word about its end it counts as accepted, or as what its error says.
 
-    A time-out leaves it unknown: the order may exist, and is reconciled by reading.
+    A call that was sent and not answered leaves it unknown, whether the block raised that or went on: the order may exist,
+    and is reconciled by reading. Until it is told what became of it, its status is `timeout`.
     """
 
     __slots__ = (
@@ -209,24 +218,24 @@ class Order(Operation):
 
     def status(self) -> str:
         """How the attempt ended."""
-        return "rejected" if self._reason and self.error is None else self.outcome()
+        return ended(self, self._reason, told=self._answer != ("", None))
 
     def drafts(self) -> list[Draft]:
         order_id, ratio = self._answer
-        trace_id = self.trace_id
+        trace_id, status = self.trace_id, self.status()
         own = f"own-{self.place.span_id:016x}" if self.place else "own"
         placed = {
             "order_id": order_id or own,
             "market": self.market,
             "side": self.side,
             "order_type": self.order_type,
-            "status": self.status(),
+            "status": status,
             "endpoint": self.endpoint,
             "notional_usd": self.notional_usd,
             "latency_s": self.duration_s,
             "fill_ratio": ratio,
             "expected_price": self.expected_price,
-            "reason": self._reason or (None if self.error is None else type(self.error).__name__),
+            "reason": self._failure(status),
             "strategy": self.strategy or self._follows or None,
             "opens": self.opens,
             "epoch": self.epoch,
@@ -244,7 +253,7 @@ class Order(Operation):
         return found
 
     def described(self) -> dict[str, Any]:
-        fill = self._fill or {}
+        fill, status = self._fill or {}, self.status()
         return {
             "pf.strategy": self.strategy or self._follows,
             "pf.asset": self.market.partition("-")[0],
@@ -258,11 +267,14 @@ class Order(Operation):
             "pf.pnl_usd": fill.get("realized_pnl_usd"),
             "pf.order_id": self._answer[0],
             "pf.order_type": self.order_type,
-            "pf.order_status": self.status(),
+            "pf.order_status": status,
             "pf.api_latency_ms": self.duration_s * 1000,
-            "error.type": self._reason or None,
+            "error.type": self._failure(status),
             **self.attributes,
         }
+
+    def _failure(self, status: str) -> str | None:
+        return self._reason or (None if status == "success" else self.why())
 
     def _slippage(self) -> float | None:
         """Basis points against the expected price, positive = worse; None without an expected price."""

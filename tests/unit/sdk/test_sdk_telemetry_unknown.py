@@ -1,0 +1,295 @@
+"""What was sent and not answered is unknown: not failed, not done, until it is told what reading says."""
+
+import asyncio
+
+import aiohttp
+import httpx
+import pytest
+import requests
+from scripted_platform import Scripted
+
+from fleawatch import Retries
+from fleawatch.testing.capture import capture
+
+OPEN, PLAY, CREATE = "/v1/trade/open", "/api/v1/games/dice", "/escrow/create"
+GONE = (httpx.TransportError, requests.ConnectionError, aiohttp.ClientError)
+
+
+@pytest.fixture(name="platform")
+def _platform():
+    found = Scripted()
+    yield found
+    found.close()
+
+
+def by_httpx(telemetry, url):
+    with httpx.Client() as client:
+        return telemetry.client(client, retries=3).post(url).status_code
+
+
+def by_requests(telemetry, url):
+    with requests.Session() as session:
+        return telemetry.client(session, retries=3).post(url).status_code
+
+
+def by_aiohttp(telemetry, url):
+    async def work():
+        async with (
+            aiohttp.ClientSession(trace_configs=[telemetry.aiohttp()]) as session,
+            session.post(url) as response,
+        ):
+            return response.status
+
+    return asyncio.run(work())
+
+
+every = pytest.mark.parametrize("post", [by_httpx, by_requests, by_aiohttp])
+
+
+def order(telemetry):
+    return telemetry.order(market="BTC-USD", side="buy", notional_usd=500)
+
+
+def orders(seen):
+    """Attempts to order as metrics count them, by status."""
+    counted = {}
+    for name, value in seen.metrics().items():
+        if name.startswith("pf_orders_total"):
+            counted[name.partition('status="')[2].partition('"')[0]] = value
+    return counted
+
+
+@every
+@pytest.mark.parametrize("raises", [True, False])
+def test_an_order_that_was_not_answered_is_unknown(post, raises, platform):
+    """Whether the agent lets the error out of the block or goes on: no fill, no success, no refusal."""
+    platform.says = ["drop"]
+
+    def work(telemetry):
+        with order(telemetry):
+            try:
+                post(telemetry, platform.url + OPEN)
+            except GONE:
+                if raises:
+                    raise
+
+    with capture() as seen:
+        try:
+            work(seen.telemetry)
+        except GONE:
+            assert raises
+    (placed,) = seen.facts("order_placed")
+    assert placed["status"] == "timeout"
+    assert not seen.facts("order_filled")
+    assert orders(seen) == {"timeout": 1}
+    (span,) = seen.spans("pf.trade.execute")
+    assert (span["attributes"]["pf.order_status"], span["error_type"]) == ("timeout", placed["reason"])
+    assert span["error_type"]
+    assert len(platform.asked) == 1
+
+
+@every
+def test_an_order_that_was_never_sent_is_known(post):
+    """Nobody listens: it does not exist, and counts as an error."""
+    with capture() as seen, pytest.raises(GONE), order(seen.telemetry):
+        post(seen.telemetry, "http://127.0.0.1:9" + OPEN)
+    (placed,) = seen.facts("order_placed")
+    assert placed["status"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("status", "unknown"), [(502, True), (504, True), (500, False), (503, False), (429, False), (400, False)]
+)
+def test_an_answer_of_somebody_between_is_none(status, unknown, platform):
+    """A gateway that waited in vain says nothing of the order; the platform's own refusal does."""
+    platform.says = [status]
+    with capture() as seen, httpx.Client() as client, pytest.raises(httpx.HTTPStatusError), order(seen.telemetry):
+        seen.telemetry.client(client).post(platform.url + OPEN).raise_for_status()
+    (placed,) = seen.facts("order_placed")
+    assert placed["status"] == ("timeout" if unknown else "error")
+
+
+def test_a_read_that_was_not_answered_leaves_nothing_open(platform):
+    """The price could not be asked; the order was answered."""
+    platform.says = ["drop", 200]
+    with capture() as seen, httpx.Client() as client, order(seen.telemetry):
+        seen.telemetry.client(client)
+        with pytest.raises(httpx.TransportError):
+            client.get(platform.url + "/v1/markets/BTC/price")
+        client.post(platform.url + OPEN)
+    (placed,) = seen.facts("order_placed")
+    assert placed["status"] == "success"
+
+
+def test_a_second_order_does_not_settle_the_first(platform):
+    """An agent that sends it again may have two: only a word about it ends the doubt."""
+    platform.says = ["drop", 200]
+    with capture() as seen, httpx.Client() as client, order(seen.telemetry):
+        seen.telemetry.client(client)
+        with pytest.raises(httpx.TransportError):
+            client.post(platform.url + OPEN)
+        client.post(platform.url + OPEN)
+    (placed,) = seen.facts("order_placed")
+    assert placed["status"] == "timeout"
+
+
+@pytest.mark.parametrize(
+    ("tell", "status"),
+    [
+        (lambda order: order.filled("ord-1", price=100), "success"),
+        (lambda order: order.accepted("ord-1"), "success"),
+        (lambda order: order.rejected("absent"), "rejected"),
+    ],
+    ids=["filled", "accepted", "rejected"],
+)
+def test_what_reading_says_settles_it(tell, status, platform):
+    """Found, resting, or not there: the attempt ends as what it came to."""
+    platform.says = ["drop"]
+    with capture() as seen, httpx.Client() as client, order(seen.telemetry) as attempt:
+        with pytest.raises(httpx.TransportError):
+            seen.telemetry.client(client).post(platform.url + OPEN)
+        tell(attempt)
+    (placed,) = seen.facts("order_placed")
+    (span,) = seen.spans("pf.trade.execute")
+    assert (placed["status"], span["attributes"]["pf.order_status"]) == (status, status)
+    assert bool(span["error_type"]) == (status == "rejected")
+
+
+@pytest.mark.parametrize("raises", [True, False])
+def test_a_bet_that_was_not_answered_is_unknown(raises, platform):
+    """It counts as `timeout` and moves no money until its settlement is told."""
+    platform.says = ["drop"]
+
+    def work(telemetry, client):
+        with telemetry.bet("dice", 5):
+            try:
+                telemetry.client(client, retries=Retries()).post(platform.url + PLAY)
+            except httpx.TransportError:
+                if raises:
+                    raise
+
+    with capture() as seen, httpx.Client() as client:
+        try:
+            work(seen.telemetry, client)
+        except httpx.TransportError:
+            assert raises
+    assert [fact["status"] for fact in seen.facts("order_placed")] == ["timeout"]
+    assert not seen.facts("bet_settled")
+    assert seen.spans("pf.bet.place")[0]["error_type"] == "RemoteProtocolError"
+    assert len(platform.asked) == 1
+
+
+def test_a_bet_that_was_found_is_settled(platform):
+    """With what reading says of it."""
+    platform.says = ["drop"]
+    with capture() as seen, httpx.Client() as client, seen.telemetry.bet("dice", 5) as bet:
+        with pytest.raises(httpx.TransportError):
+            seen.telemetry.client(client).post(platform.url + PLAY)
+        bet.settled("bet_1", 10)
+    assert [fact["status"] for fact in seen.facts("order_placed")] == ["success"]
+    assert [fact["payout"] for fact in seen.facts("bet_settled")] == ["10"]
+
+
+def escrow(telemetry):
+    return telemetry.escrow_create(amount_usd=10, counterparty="ag_other")
+
+
+def failures(seen):
+    """Escrows that metrics count as failed."""
+    return sum(value for name, value in seen.metrics().items() if name.startswith("pf_escrow_") and "failed" in name)
+
+
+@pytest.mark.parametrize("raises", [True, False])
+def test_an_escrow_that_was_not_answered_has_not_failed(raises, platform):
+    """Its money may be locked: told is that nobody knows, and no failure is counted."""
+    platform.says = ["drop"]
+
+    def work(telemetry, client):
+        with escrow(telemetry):
+            try:
+                telemetry.client(client).post(platform.url + CREATE)
+            except httpx.TransportError:
+                if raises:
+                    raise
+
+    with capture() as seen, httpx.Client() as client:
+        try:
+            work(seen.telemetry, client)
+        except httpx.TransportError:
+            assert raises
+    (fact,) = seen.facts("escrow_failed")
+    (span,) = seen.spans("pf.escrow.create")
+    (line,) = seen.logs("escrow_transaction")
+    assert (fact["unknown"], fact["reason"]) == (True, "RemoteProtocolError")
+    assert (span["attributes"]["pf.escrow_status"], span["error_type"]) == ("unknown", "RemoteProtocolError")
+    assert (line["escrow.status"], line["level"]) == ("unknown", "error")
+    assert failures(seen) == 0
+
+
+def test_an_escrow_whose_time_was_up_has_not_failed_either():
+    """Also with a client that nobody watches."""
+    with capture() as seen, pytest.raises(TimeoutError), escrow(seen.telemetry):
+        raise TimeoutError
+    (fact,) = seen.facts("escrow_failed")
+    assert fact["unknown"]
+    assert failures(seen) == 0
+
+
+def test_an_escrow_that_was_refused_has_failed(platform):
+    """An answer is an answer."""
+    platform.says = [402]
+    with capture() as seen, httpx.Client() as client, pytest.raises(httpx.HTTPStatusError), escrow(seen.telemetry):
+        seen.telemetry.client(client).post(platform.url + CREATE).raise_for_status()
+    (fact,) = seen.facts("escrow_failed")
+    assert "unknown" not in fact
+    assert failures(seen) > 0
+
+
+STEPS = pytest.mark.parametrize(
+    ("verb", "kind", "tell"),
+    [
+        ("escrow_complete", "escrow_completed", lambda step: step.completed()),
+        ("escrow_release", "escrow_released", lambda step: step.released(9, commission_usd=1)),
+        ("escrow_dispute", "escrow_disputed", lambda step: step.disputed()),
+    ],
+    ids=["complete", "release", "dispute"],
+)
+
+
+@STEPS
+@pytest.mark.parametrize("told", [True, False])
+def test_a_step_of_an_escrow_that_was_not_answered_is_unknown(verb, kind, tell, told, platform):
+    """It is told as done only when reading says so."""
+    platform.says = ["drop"]
+    with capture() as seen, httpx.Client() as client, getattr(seen.telemetry, verb)("esc_1") as step:
+        with pytest.raises(httpx.TransportError):
+            seen.telemetry.client(client).post(f"{platform.url}/{verb.replace('_', '/')}/esc_1")
+        if told:
+            tell(step)
+    assert len(seen.facts(kind)) == told
+    (span,) = seen.spans(f"pf.{verb.replace('_', '.')}")
+    state = kind.removeprefix("escrow_") if told else "unknown"
+    assert (span["attributes"]["pf.escrow_status"], bool(span["error_type"])) == (state, not told)
+
+
+@pytest.mark.parametrize(("second", "kinds"), [(200, 1), (409, 1), (429, 0), ("drop", 0)])
+def test_a_step_that_can_be_made_again_is_settled_by_its_second_answer(second, kinds, platform):
+    """The platform does it once: done now, or refused because it was done before."""
+    platform.says = ["drop", second]
+    with capture() as seen, httpx.Client() as client, seen.telemetry.escrow_complete("esc_1"):
+        seen.telemetry.client(client)
+        for _ in range(2):
+            try:
+                client.post(f"{platform.url}/escrow/complete/esc_1")
+            except httpx.TransportError:
+                continue
+    assert len(seen.facts("escrow_completed")) == kinds
+
+
+def test_a_step_that_fails_is_not_done():
+    """Its span does not say that it was."""
+    with capture() as seen, pytest.raises(ValueError, match="no"), seen.telemetry.escrow_complete("esc_1"):
+        raise ValueError("no")
+    (span,) = seen.spans("pf.escrow.complete")
+    assert "pf.escrow_status" not in span["attributes"]
+    assert not seen.facts("escrow_completed")
