@@ -7,11 +7,11 @@ in the end is the last answer or the last error, as its client gave it.
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from random import SystemRandom
 from typing import Any, Final
 
 from fleawatch.errors import BadConfig, Problem
@@ -63,7 +63,7 @@ class Retries:
     most_s: float = 20.0
     within_s: float = 60.0
     sleep: Callable[[float], Any] | None = None
-    draw: Callable[[], float] = random.random
+    draw: Callable[[], float] = SystemRandom().random
 
     def __post_init__(self) -> None:
         problems = []
