@@ -45,7 +45,8 @@ class Kept:
         self._process = process
         self._of_process = OF_PROCESS.intersection(metric.name for metric in CATALOG.owned_by(*owners))
         self._agent_id = ""
-        self._acted = False
+        self._acted_at = 0.0
+        self._began = 0.0
         self._at = 0.0
         self._heard: dict[str, float] = {}
         self._about: list[Series] = []
@@ -60,12 +61,15 @@ class Kept:
             if fact is None:
                 continue
             self._agent_id = fact.agent_id
-            self._acted = self._acted or not isinstance(fact, Heartbeat)
             self._at = max(self._at, fact.seen_at)
+            self._began = self._began or fact.seen_at
+            if not isinstance(fact, Heartbeat):
+                self._acted_at = max(self._acted_at, fact.seen_at)
             kind = str(type(fact).__struct_config__.tag)
             self._heard[kind] = max(self._heard.get(kind, 0.0), fact.at)
             if isinstance(fact, BalanceRead) and len(self._heard) < _MOST_HEARD:
                 self._heard[f"{kind}:{fact.currency}:{fact.wallet_type}"] = fact.at
+                self._heard[f"{kind}@{fact.service}"] = fact.at
         self._write(state)
 
     def beat(self, state: FleetState, now: float) -> None:
@@ -86,7 +90,7 @@ class Kept:
         if state is not None and self._agent_id:
             self._about = self._about or self._of_this_process()
             self._write(state)
-        return rendered(merged(*self._files.read()), openmetrics=openmetrics)
+        return rendered(merged(*self._files.read(), at), openmetrics=openmetrics)
 
     def close(self, state: FleetState | None) -> None:
         """Write down the last word, and end."""
@@ -100,13 +104,16 @@ class Kept:
     def after_fork(self) -> None:
         """The child writes a file of its own."""
         self._files.after_fork()
-        self._agent_id, self._acted, self._at = "", False, 0.0
+        self._agent_id, self._acted_at, self._began, self._at = "", 0.0, 0.0, 0.0
         self._heard.clear()
         self._about = []
 
     def _write(self, state: FleetState) -> None:
         series = shown(samples(self._readers, state, self._at))
-        self._files.write(Sheet(self._agent_id, self._acted, self._heard, series + self._about))
+        acted = self._acted_at > 0.0
+        self._files.write(
+            Sheet(self._agent_id, acted, self._heard, series + self._about, self._at, self._began, self._acted_at)
+        )
 
     def _of_this_process(self) -> list[Series]:
         return shown(

@@ -2,13 +2,15 @@
 
 The group is (job, agent_id): a run replaces what the run before left, series and all, so nothing of it stays by accident.
 A thread of its own pushes, because a gateway may be slow; what it pushes is a text that the worker made. A push that
-fails is counted and made good by the next one, which says everything again.
+fails is counted, told of at most once a minute, and made good by the next one, which says everything again.
 """
 
 from __future__ import annotations
 
 import base64
 import http.client
+import logging
+import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,8 +26,11 @@ from fleawatch.sinks.wire import TEXT
 
 EVERY_S: Final = 15.0
 """Seconds between two pushes."""
+_QUIET_S: Final = 60.0
 TIMEOUT_S: Final = 2.0
 """Seconds that the gateway may take to connect, and for each part of its answer."""
+
+log: Final = logging.getLogger("fleawatch")
 
 
 class Gateway(Protocol):
@@ -44,11 +49,23 @@ class HttpGateway:
         job: name of the job.
         agent_id: whose metrics they are.
         timeout_s: for connecting and for each part of an answer.
+        authorization: gives the header `Authorization` for each request, or None.
+        tls: how a gateway at `https` is known; by the authorities of the system when None.
     """
 
-    def __init__(self, address: str, job: str, agent_id: str, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        address: str,
+        job: str,
+        agent_id: str,
+        timeout_s: float = TIMEOUT_S,
+        *,
+        authorization: Callable[[], str | None] = lambda: None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         parts = urlsplit(address)
-        self._connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._authorization = authorization
+        self._tls = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
         self._host, self._port = parts.hostname or "", parts.port
         self._path = f"{parts.path.rstrip('/')}/metrics/{_group('job', job)}/{_group('agent_id', agent_id)}"
         self._timeout_s = timeout_s
@@ -70,9 +87,16 @@ class HttpGateway:
         self._request("DELETE", None)
 
     def _request(self, method: str, body: bytes | None) -> None:
-        connection = self._connect(self._host, self._port, timeout=self._timeout_s)
+        headers = {"Content-Type": TEXT} if body is not None else {}
         try:
-            connection.request(method, self._path, body, {"Content-Type": TEXT} if body is not None else {})
+            authorization = self._authorization()
+        except OSError as error:
+            raise OSError(f"what the Pushgateway demands cannot be read: {error.strerror}") from None
+        if authorization:
+            headers["Authorization"] = authorization
+        connection = self._connection()
+        try:
+            connection.request(method, self._path, body, headers)
             status = connection.getresponse().status
         except http.client.HTTPException as error:
             raise OSError(f"the Pushgateway answered nothing that is HTTP: {type(error).__name__}") from None
@@ -80,6 +104,11 @@ class HttpGateway:
             connection.close()
         if not 200 <= status < 300:
             raise OSError(f"the Pushgateway answered {status}")
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._tls is not None:
+            return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout_s, context=self._tls)
+        return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
 
 
 def _group(name: str, value: str) -> str:
@@ -118,6 +147,7 @@ class Pushgateway:
         self._body: bytes | None = None
         self._sending = False
         self._asked = self._sent = 0
+        self._said = -_QUIET_S
         self._thread = threading.Thread(target=self._run, name="fleawatch-pushgateway", daemon=True)
         self._thread.start()
 
@@ -187,7 +217,16 @@ class Pushgateway:
     def _try(self, request: Callable[[], None]) -> bool:
         try:
             request()
-        except Exception:  # noqa: BLE001 - whatever a gateway does, it is counted and the thread goes on
+        except Exception as error:  # noqa: BLE001 - whatever a gateway does, it is counted and the thread goes on
             self.dropped += 1
+            self._say(error)
             return False
         return True
+
+    def _say(self, error: Exception) -> None:
+        """An error of the system is told as it is; of any other one, which might quote a request, its kind alone."""
+        now = time.monotonic()
+        if now - self._said >= _QUIET_S:
+            self._said = now
+            why = str(error) if isinstance(error, OSError) else type(error).__name__
+            log.warning("the metrics could not be pushed (%d so far): %s", self.dropped, why)

@@ -116,7 +116,7 @@ class Scrape:
     def _with_exemplars(self, body: bytes) -> bytes:
         lines = body.split(b"\n")
         for number, line in enumerate(lines):
-            start, found, _ = line.partition(b"} ")
+            start, found, _ = line.rpartition(b"} ")
             exemplar = self._exemplars.get(start) if found else None
             if exemplar is not None:
                 trace = f' # {{trace_id="{exemplar.trace_id}"}} {exemplar.value!r} {exemplar.at:.3f}'

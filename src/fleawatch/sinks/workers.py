@@ -4,7 +4,8 @@ Each process writes one file, after every batch, into two places in turn, each w
 moment it is killed at, the place written before is whole. It holds a lock on its file as long as it lives, which the
 kernel lets go of however it ends; a number of a process that is given again confuses nobody. Who is asked for the
 metrics reads all files. What an ended process did is added to one sum before its file is removed, and the sum names whom
-it holds, so that a kill between the two counts nobody twice.
+it holds, so that a kill between the two counts nobody twice. Where nobody asks, a process that begins does the same once
+there are many files, so that workers that are replaced for weeks do not fill the folder.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ PLACE: Final = 4 << 20
 """Bytes of one of the two places; the file is sparse, so only what is written takes room on the disk."""
 PATIENCE_S: Final = 1.0
 """Seconds that a reader waits for another one."""
+MANY: Final = 64
+"""Files from which on a process that begins clears away those of ended ones."""
+_ABANDONED_S: Final = 60.0
+"""Age of a file that nobody has made visible: whoever began it was killed in that moment."""
 _HEAD: Final = struct.Struct("<4sQII")
 _MAGIC: Final = b"FLW1"
 _WORKER: Final = ".worker"
@@ -89,6 +94,7 @@ class WorkerFiles:
                         dead.append((path.name, self._sheet(file)))
                     elif (sheet := self._sheet(file)) is not None:
                         living.append(sheet)
+            self._forget_unborn()
             return living, self._bury(gone, dead)
 
     def close(self) -> None:
@@ -120,6 +126,9 @@ class WorkerFiles:
             os.close(own)
             raise
         self._own, self._name, self._number = own, name, 0
+        if len(list(self._folder.glob(f"*{_WORKER}*"))) > MANY:
+            with contextlib.suppress(OSError):
+                self.read()
 
     def _sheet(self, file: int) -> Sheet | None:
         """The newest whole sheet of a file; None while there is none."""
@@ -137,6 +146,13 @@ class WorkerFiles:
             with contextlib.suppress(msgspec.MsgspecError):
                 best, found = number, self._decode(body)
         return found
+
+    def _forget_unborn(self) -> None:
+        """Remove files whose maker was killed before it showed them; they say nothing."""
+        for path in self._folder.glob(f"*{_WORKER}.new"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > _ABANDONED_S:
+                    path.unlink()
 
     def _gone(self) -> Ended:
         try:

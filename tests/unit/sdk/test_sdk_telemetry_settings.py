@@ -3,7 +3,8 @@
 import pytest
 
 from fleawatch.errors import BadConfig
-from fleawatch.sdk.telemetry.settings import Settings, secret_of, settings
+from fleawatch.sdk.secret import secret_of
+from fleawatch.sdk.telemetry.settings import Settings, settings
 
 AGENT = {"PF_AGENT_ID": "a-1"}
 

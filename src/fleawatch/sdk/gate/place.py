@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from fleawatch.errors import BadConfig, Problem
+from fleawatch.sdk import secret as secrets
+from fleawatch.sdk.secret import Secret
 from fleawatch.units import AGENT_ID
 
 MEMORY: Final = "memory:"
@@ -46,12 +48,4 @@ def token_of(token: str | None, token_file: str | Path | None) -> Callable[[], s
     if token is not None and token_file is not None:
         problem = Problem("token_file", "was given beside token", "Give one of them, better the file")
         raise BadConfig("the gate's token was refused", (problem,))
-    if token_file is None:
-        return lambda: token
-
-    path = Path(token_file)
-
-    def read() -> str:
-        return path.read_text(encoding="utf-8").strip()
-
-    return read
+    return secrets.token_of(None if token_file is None else str(token_file), Secret(token or ""))

@@ -26,8 +26,8 @@ from fleawatch.events.span import SpanLink
 from fleawatch.sdk.handoff.operations import Received, TaskCreate, TaskExecute
 from fleawatch.sdk.handoff.replay import Replay
 from fleawatch.sdk.handoff.token import LONGEST_LIFE_S, MOST_BAGGAGE, Claims, Reason, Refused, found, opened, sealed
+from fleawatch.sdk.secret import secret_of
 from fleawatch.sdk.telemetry.context import Place
-from fleawatch.sdk.telemetry.settings import secret_of
 from fleawatch.sdk.telemetry.telemetry import Telemetry
 from fleawatch.units import looks_like_key
 

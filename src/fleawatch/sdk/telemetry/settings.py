@@ -1,23 +1,27 @@
 """How an agent's telemetry is set up: by arguments, the environment, a file, in this order; every complaint at once.
 
 The variables of OpenTelemetry and Datadog are honoured where they say the same thing, so that what is deployed already
-says it once. Secrets are named by files and read when they are used.
+says it once. Secrets are named by files and read when they are used; what is given as text is a `Secret`, which nothing
+prints.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from fleawatch.errors import BadConfig, Problem
 from fleawatch.scrub import Addresses
+from fleawatch.sdk.secret import NO_SECRET, Secret, fits_header
 from fleawatch.units import AGENT_ID, looks_like_key
 
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 SERVICE_NAME: Final = "purpleflea-trading-agent"
 
 
@@ -39,13 +43,18 @@ class Settings:
         statsd: `udp://host:port` or `unix:///path` of a DogStatsD server.
         otlp: address of an OTLP receiver for spans.
         otlp_protocol: how it is spoken to.
-        otlp_headers: sent with it, as `name=value,...`.
+        otlp_headers: sent with it, as `name=value,...`; a secret.
         traces: `own` spans are made by the worker thread; `provider` hands each to the OpenTelemetry tracer provider of
             the program, as ddtrace has one, in the caller's thread.
         sample: share of new traces that is exported, 0..1.
         logs: `stdout`, `stderr` or a file for lines of JSON; every fact is one.
         pushgateway: address of a Pushgateway, for programs that end; never beside `metrics`, or all is counted twice.
         pushgateway_keep: leave the metrics there when the program ends, instead of deleting them.
+        pushgateway_user: who it is pushed as, with a password: `pushgateway_password_file` names its file, or
+            `pushgateway_password` is it.
+        pushgateway_token_file: file with a bearer token in their place; `pushgateway_token` is it.
+        pushgateway_ca_file: PEM with the authorities that its certificate is checked against, in place of the system's.
+        pushgateway_cert_file, pushgateway_key_file: PEM with the certificate that is shown to it, and its key.
         grafana: address of Grafana for annotations; `grafana_token_file` with its token, `grafana_dashboard` the uid of the
             only dashboard that shows them.
         propagate_hosts: hosts that trace context is sent to.
@@ -70,12 +79,20 @@ class Settings:
     statsd: str | None = None
     otlp: str | None = None
     otlp_protocol: Literal["http/protobuf", "grpc"] = "http/protobuf"
-    otlp_headers: str = ""
+    otlp_headers: Secret = NO_SECRET
     traces: Literal["own", "provider", "off"] = "own"
     sample: float = 1.0
     logs: str | None = None
     pushgateway: str | None = None
     pushgateway_keep: bool = False
+    pushgateway_user: str = ""
+    pushgateway_password: Secret = NO_SECRET
+    pushgateway_password_file: str | None = None
+    pushgateway_token: Secret = NO_SECRET
+    pushgateway_token_file: str | None = None
+    pushgateway_ca_file: str | None = None
+    pushgateway_cert_file: str | None = None
+    pushgateway_key_file: str | None = None
     grafana: str | None = None
     grafana_token_file: str | None = None
     grafana_dashboard: str = ""
@@ -108,6 +125,14 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "logs": ("PF_LOGS",),
     "pushgateway": ("PF_PUSHGATEWAY",),
     "pushgateway_keep": ("PF_PUSHGATEWAY_KEEP",),
+    "pushgateway_user": ("PF_PUSHGATEWAY_USER",),
+    "pushgateway_password": ("PF_PUSHGATEWAY_PASSWORD",),
+    "pushgateway_password_file": ("PF_PUSHGATEWAY_PASSWORD_FILE",),
+    "pushgateway_token": ("PF_PUSHGATEWAY_TOKEN",),
+    "pushgateway_token_file": ("PF_PUSHGATEWAY_TOKEN_FILE",),
+    "pushgateway_ca_file": ("PF_PUSHGATEWAY_CA_FILE",),
+    "pushgateway_cert_file": ("PF_PUSHGATEWAY_CERT_FILE",),
+    "pushgateway_key_file": ("PF_PUSHGATEWAY_KEY_FILE",),
     "grafana": ("PF_GRAFANA",),
     "grafana_token_file": ("PF_GRAFANA_TOKEN_FILE",),
     "grafana_dashboard": ("PF_GRAFANA_DASHBOARD",),
@@ -119,6 +144,7 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Where each setting is found in the environment, the first that is set; `resource:` in OTEL_RESOURCE_ATTRIBUTES."""
 _LISTS: Final = frozenset({"services", "propagate_hosts", "trust_remote", "private"})
+_SECRETS: Final = frozenset({"otlp_headers", "pushgateway_password", "pushgateway_token"})
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "otlp_protocol": ("http/protobuf", "grpc"),
     "traces": ("own", "provider", "off"),
@@ -212,6 +238,8 @@ def _checked(name: str, value: Any, problems: list[Problem]) -> Any:
         return _share(value, problems)
     if name == "pushgateway_keep":
         return _switch(name, value, problems)
+    if name in _SECRETS:
+        return value if isinstance(value, Secret) else Secret(str(value))
     text = str(value)
     choices, schemes = _CHOICES.get(name), _ADDRESSES.get(name)
     if choices and text not in choices:
@@ -257,20 +285,49 @@ def _complete(found: dict[str, Any], problems: list[Problem]) -> None:
     elif looks_like_key(agent) or AGENT_ID.fullmatch(agent) is None:
         remedy = "use the fleet's own name of the agent: lower-case letters, digits, _ and -, at most 63"
         problems.append(Problem("agent_id", "was no name of an agent", remedy))
-    if found.get("pushgateway") and (found.get("metrics") or found.get("metrics_dir")):
+    if found.get("otlp") and not _are_headers(found.get("otlp_headers", NO_SECRET).reveal()):
+        remedy = "write name=value,name=value, the values percent-encoded"
+        problems.append(Problem("otlp_headers", "were no headers of a request", remedy))
+    if found.get("pushgateway"):
+        _complete_push(found, problems)
+
+
+def _given(found: dict[str, Any], name: str, problems: list[Problem]) -> bool:
+    """Whether a secret was given, by a file or by itself."""
+    text, file = bool(found.get(f"pushgateway_{name}")), bool(found.get(f"pushgateway_{name}_file"))
+    if text and file:
+        problem = Problem(f"pushgateway_{name}", "was set beside its file", f"keep pushgateway_{name}_file alone")
+        problems.append(problem)
+    return text or file
+
+
+def _are_headers(text: str) -> bool:
+    """Whether an exporter can send them: one that cannot tells its log what it was given."""
+    parts = [part.partition("=") for part in text.split(",") if part.strip()]
+    return all(
+        found and _HEADER_NAME.fullmatch(name.strip()) and fits_header(unquote(value.strip()))
+        for name, found, value in parts
+    )
+
+
+def _complete_push(found: dict[str, Any], problems: list[Problem]) -> None:
+    """What is said of a Pushgateway goes together; what is wrong is told without secrets."""
+    user, certificate, key = (found.get(f"pushgateway_{name}") for name in ("user", "cert_file", "key_file"))
+    password, token = (_given(found, name, problems) for name in ("password", "token"))
+    if token and (user or password):
+        problems.append(Problem("pushgateway_token", "was set beside a user or a password", "set one of the two"))
+    elif bool(user) != password:
+        remedy = "set pushgateway_user and pushgateway_password_file, or neither"
+        problems.append(Problem("pushgateway_user", "and its password were not both set", remedy))
+    if user and (":" in user or not user.isprintable()):
+        problems.append(Problem("pushgateway_user", "had a colon or what is not printed", "such a name cannot be sent"))
+    if not fits_header(found.get("pushgateway_token", NO_SECRET).reveal()):
+        problems.append(Problem("pushgateway_token", "had characters that no header can hold", "write it in one line"))
+    if key and not certificate:
+        problems.append(Problem("pushgateway_key_file", "was set without a certificate", "set pushgateway_cert_file"))
+    if (certificate or found.get("pushgateway_ca_file")) and not found["pushgateway"].startswith("https"):
+        remedy = "write pushgateway as https://host:port"
+        problems.append(Problem("pushgateway", "was no address of TLS, and certificates were set", remedy))
+    if found.get("metrics") or found.get("metrics_dir"):
         remedy = "push what ends, scrape what stays: set one of the two"
         problems.append(Problem("pushgateway", "was set beside a scrape, so everything would be counted twice", remedy))
-
-
-Secret = Callable[[], str | None]
-
-
-def secret_of(path: str | None) -> Secret:
-    """Reads a secret from its file each time it is used, so that it can be renewed; None without a file.
-
-    Raises (when called):
-        OSError: the file cannot be read.
-    """
-    if path is None:
-        return lambda: None
-    return lambda: Path(path).read_text(encoding="utf-8").strip()

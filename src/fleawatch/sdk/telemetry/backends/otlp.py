@@ -52,7 +52,9 @@ def resource(settings: Settings) -> Mapping[str, Any]:
 def _http(settings: Settings) -> SpanExporter:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - an extra
 
-    return OTLPSpanExporter(endpoint=traces_endpoint(settings.otlp or ""), headers=_headers(settings.otlp_headers))
+    return OTLPSpanExporter(
+        endpoint=traces_endpoint(settings.otlp or ""), headers=_headers(settings.otlp_headers.reveal())
+    )
 
 
 def _grpc(settings: Settings) -> SpanExporter:
@@ -60,7 +62,7 @@ def _grpc(settings: Settings) -> SpanExporter:
 
     endpoint = settings.otlp or ""
     return OTLPSpanExporter(
-        endpoint=endpoint, insecure=endpoint.startswith("http://"), headers=_headers(settings.otlp_headers)
+        endpoint=endpoint, insecure=endpoint.startswith("http://"), headers=_headers(settings.otlp_headers.reveal())
     )
 
 

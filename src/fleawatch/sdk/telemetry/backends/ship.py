@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from fleawatch.errors import BadConfig, Problem
-from fleawatch.sdk.telemetry.settings import Settings, secret_of
+from fleawatch.sdk.secret import token_of
+from fleawatch.sdk.telemetry.settings import Settings
 from fleawatch.sdk.telemetry.ship import Ship, precious
 from fleawatch.sdk.telemetry.spool import Spool
 
@@ -24,4 +25,4 @@ def sink(settings: Settings) -> Ship:
             "spool", f"{directory} cannot be used: {error.strerror}", "name a directory that may be written"
         )
         raise BadConfig("the telemetry was refused", (problem,)) from None
-    return Ship(settings.service or "", secret_of(settings.token_file), spool)
+    return Ship(settings.service or "", token_of(settings.token_file), spool)
