@@ -229,10 +229,17 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 class Observed(NamedTuple):
-    """What an agent's program did or saw once: a fact, the span in which it happened, or both. Never neither."""
+    """What an agent's program did or saw once: a fact, the span in which it happened, or both. Never neither.
+
+    Attributes:
+        fact: what became of it.
+        span: of the operation, which has ended.
+        within: ids of the trace and the span that were current, of a fact that has no span of its own; 0 without one.
+    """
 
     fact: Event | None
     span: SpanRecord | None
+    within: tuple[int, int] = (0, 0)
 
 
 Counts = Mapping[str, Mapping[Labels, float]]

@@ -100,7 +100,7 @@ class DogStatsD:
     def take(self, seen: Sequence[Observed], state: FleetState) -> None:
         self._state = state
         agent = state.agents.get(self._agent_id)
-        for fact, _ in seen:
+        for fact, *_ in seen:
             if fact is not None and agent is not None:
                 self._tell(fact, agent)
 

@@ -12,7 +12,6 @@ from typing import Any, Final
 from fleawatch.catalog.fleet import CATALOG
 from fleawatch.catalog.logs import COMMON_FIELDS, RESERVED_FIELDS
 from fleawatch.events import BalanceRead, Event, StrategySwitched
-from fleawatch.events.span import SpanRecord
 from fleawatch.flow.outputs import Notice
 from fleawatch.flow.state import FleetState
 from fleawatch.ports import Observed
@@ -72,21 +71,21 @@ class Lines:
         brought: dict[str, list[Notice]] = {}
         for notice in notices:
             brought.setdefault(notice.key.rpartition("#")[0], []).append(notice)
-        for fact, span in seen:
-            if fact is not None:
-                found += self._about(fact, span, brought.pop(fact.fact_id, ()))
+        for one in seen:
+            if one.fact is not None:
+                found += self._about(one.fact, one, brought.pop(one.fact.fact_id, ()))
         return found
 
-    def _about(self, fact: Event, span: SpanRecord | None, notices: Iterable[Notice]) -> Iterable[bytes]:
-        line = told(fact, span)
+    def _about(self, fact: Event, seen: Observed, notices: Iterable[Notice]) -> Iterable[bytes]:
+        line = told(fact, seen.span)
         if line is not None:
-            yield self._line(fact.at, fact.agent_id, span, line[0], line[1], line[2])
+            yield self._line(fact.at, fact.agent_id, seen, line[0], line[1], line[2])
         if isinstance(fact, StrategySwitched):
             self._strategy = fact.after
         for notice in notices:
             if notice.event not in _OF_FACTS:
                 fields = {name: value for name, value in notice.fields.items() if name in _DECLARED[notice.event]}
-                yield self._line(notice.at, notice.agent_id, span, notice.event, notice.level, fields, notice.message)
+                yield self._line(notice.at, notice.agent_id, seen, notice.event, notice.level, fields, notice.message)
         if isinstance(fact, BalanceRead) and fact.service == "casino" and fact.value_usd is not None:
             # What may be spent is what lies at the casino: see `pf_wallet_spendable_usdc`.
             balance = float(fact.value_usd)
@@ -98,19 +97,20 @@ class Lines:
                     "threshold_usd": passed.threshold,
                     "tier": passed.tier,
                 }
-                yield self._line(fact.at, fact.agent_id, span, "balance_alert", "warning", fields)
+                yield self._line(fact.at, fact.agent_id, seen, "balance_alert", "warning", fields)
 
     def _line(
         self,
         at: float,
         agent_id: str,
-        span: SpanRecord | None,
+        seen: Observed,
         event: str,
         level: str,
         fields: dict[str, Any],
         says: str = "",
     ) -> bytes:
-        ids = {} if span is None else trace_fields(span.trace_id, span.span_id)
+        span = seen.span
+        ids = trace_fields(*seen.within) if span is None else trace_fields(span.trace_id, span.span_id)
         line: dict[str, Any] = {
             "timestamp": iso(at),
             "level": level,

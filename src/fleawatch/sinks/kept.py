@@ -57,7 +57,7 @@ class Kept:
         Raises:
             OSError: it could not be written.
         """
-        for fact, _ in seen:
+        for fact, *_ in seen:
             if fact is None:
                 continue
             self._agent_id = fact.agent_id

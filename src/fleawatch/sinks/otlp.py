@@ -97,7 +97,7 @@ class Otlp:
     def take(self, seen: Sequence[Observed], state: FleetState) -> None:
         del state
         waiting, last = self._waiting, 0
-        for _, span in seen:
+        for _, span, _ in seen:
             # The facts of one operation share its span, and follow one another.
             if span is None or not span.sampled or span.span_id == last:
                 continue

@@ -153,7 +153,7 @@ class Pushgateway:
 
     def take(self, seen: Sequence[Observed], state: FleetState) -> None:
         self._state = state
-        self._at = max(self._at, *(fact.seen_at for fact, _ in seen if fact is not None), state.at)
+        self._at = max(self._at, *(fact.seen_at for fact, *_ in seen if fact is not None), state.at)
 
     def beat(self, state: FleetState, now: float) -> None:
         self._state, self._at = state, now

@@ -66,7 +66,7 @@ class Scrape:
 
     def take(self, seen: Sequence[Observed], state: FleetState) -> None:
         self._state = state
-        for fact, span in seen:
+        for fact, span, _ in seen:
             if fact is None or span is None or not span.sampled:
                 continue
             agent = state.agents.get(fact.agent_id)

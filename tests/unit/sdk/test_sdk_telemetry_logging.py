@@ -181,3 +181,17 @@ def test_a_line_that_cannot_be_made_is_reported_as_the_library_does(logger, file
     logger.info("%d", "no number")
     assert "Logging error" in capsys.readouterr().err
     assert lines(logger, file) == []
+
+
+def test_what_is_told_in_one_word_belongs_to_the_operation_around_it(tmp_path):
+    """Its line has the ids of the span that was current, and none where there was none."""
+    file = tmp_path / "facts.log"
+    telemetry = Telemetry("a-1", logs=str(file), environ={}, heartbeat_s=None)
+    with telemetry.cycle() as cycle:
+        telemetry.strategy_switch("calm")
+    telemetry.strategy_switch("bold")
+    telemetry.shutdown()
+    told = [json.loads(line) for line in file.read_text().splitlines()]
+    inside, outside = (line for line in told if line["event"] == "strategy_switch")
+    assert (inside["trace_id"], inside["dd.span_id"]) == (f"{cycle.place.trace_id:032x}", str(cycle.place.span_id))
+    assert "trace_id" not in outside

@@ -145,7 +145,8 @@ class Projector:
         facts = self._facts(drafts)
         if not facts:
             return [] if span is None else [Observed(None, span)]
-        return [Observed(fact, span) for fact in facts]
+        within = (item.place.trace_id, item.place.span_id) if span is None and item.place is not None else (0, 0)
+        return [Observed(fact, span, within) for fact in facts]
 
     def _facts(self, drafts: Sequence[Draft]) -> list[Event]:
         facts: list[Event] = []

@@ -126,7 +126,7 @@ class Ship:
 
     def take(self, seen: Sequence[Observed], state: FleetState) -> None:
         del state
-        lines = [encode(fact) for fact, _ in seen if fact is not None and self._wants(fact)]
+        lines = [encode(fact) for fact, *_ in seen if fact is not None and self._wants(fact)]
         with self._lock:
             self._spool.append(lines)
             error = self._spool.error
