@@ -6,6 +6,7 @@ its arrival, so that an old ledger that is read for the first time is not a burs
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -74,15 +75,19 @@ class Spread(msgspec.Struct):
     last: list[int] = msgspec.field(default_factory=list)
     steps: dict[int, list[int]] = msgspec.field(default_factory=dict)
 
-    def book(self, counts: list[int], at: float, step: float) -> None:
-        """The histogram has these counts a bucket now because of something that happened at `at`."""
-        last = self.last or [0] * len(counts)
-        grown = [now - before for now, before in zip(counts, last, strict=True)]
+    def book(self, counts: list[int], grown: Sequence[tuple[int, int]], at: float, step: float) -> None:
+        """The histogram has these counts a bucket now because of something that happened at `at`.
+
+        `counts` is kept, and must not be changed afterwards; `grown` is what `growth_of` makes of `last` and it.
+        """
         self.last = counts
-        if any(grown):
-            held = self.steps.setdefault(int(at // step), [0] * len(counts))
-            for index, growth in enumerate(grown):
-                held[index] += growth
+        if grown:
+            number = int(at // step)
+            held = self.steps.get(number)
+            if held is None:
+                held = self.steps[number] = [0] * len(counts)
+            for bucket, growth in grown:
+                held[bucket] += growth
 
     def counts(self, now: float, step: float) -> list[int]:
         """Observations a bucket within the window that ends at `now`; empty when there was none."""
@@ -90,6 +95,15 @@ class Spread(msgspec.Struct):
         for number in [number for number in self.steps if number <= oldest]:
             del self.steps[number]
         return [sum(column) for column in zip(*self.steps.values(), strict=True)]
+
+
+def growth_of(before: Sequence[int], counts: Sequence[int]) -> list[tuple[int, int]]:
+    """The buckets that differ, each with by how much; nothing was counted before when `before` is empty."""
+    if not before:
+        return [(bucket, now) for bucket, now in enumerate(counts) if now]
+    return [
+        (bucket, now - then) for bucket, (now, then) in enumerate(zip(counts, before, strict=True)) if now != then
+    ]
 
 
 class Samples(msgspec.Struct):

@@ -34,6 +34,8 @@ def word(owner: Owner, label: Label, text: str) -> str:
         value = known.get(text)
         if value is not None:
             return value
+    if text == OTHER and label.case != "upper":
+        return OTHER
     value = bounded(label, text)
     if value != OTHER and not label.values:
         value = _admit(owner, label, text, value)

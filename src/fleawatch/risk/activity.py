@@ -68,7 +68,7 @@ class Repeats(msgspec.Struct):
         while at - actions[0][0] >= MINUTE:
             del actions[0]
         del actions[:-REPEATS_KEPT]
-        self.counts.add(at, float(sum(one == what for _, one in actions)))
+        self.counts.add(at, float([one for _, one in actions].count(what)))
 
     def count(self, at: float) -> float:
         """The most of any minute that ended within the last five before `at`; 0 when there was no action."""

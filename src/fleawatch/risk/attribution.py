@@ -19,6 +19,8 @@ Dimension = Literal["strategy", "market", "asset", "hour"]
 OTHER: Final = "other"
 """The part of all keys that came after the bound."""
 
+_HOURS: Final = tuple(f"{hour:02d}" for hour in range(24))
+
 
 class Attributed(msgspec.Struct, frozen=True, kw_only=True):
     """One trade as attribution sees it. Money in USD.
@@ -51,13 +53,13 @@ class Part(msgspec.Struct, gc=False):
     slippage: float = 0.0
     count: int = 0
 
-    def book(self, trade: Attributed, sign: int) -> None:
-        """Put the trade in (`sign` 1) or take it out (-1)."""
-        self.net += sign * trade.net
-        self.gross += sign * trade.gross
-        self.fees += sign * trade.fees
-        self.slippage += sign * trade.slippage
-        self.count += sign
+    def book(self, net: float, gross: float, fees: float, slippage: float, count: int) -> None:
+        """Add the money of `count` trades; all of it with the other sign takes them out."""
+        self.net += net
+        self.gross += gross
+        self.fees += fees
+        self.slippage += slippage
+        self.count += count
 
 
 class Attribution(msgspec.Struct):
@@ -104,12 +106,13 @@ class Attribution(msgspec.Struct):
         return self.whole.fees / self.gross_absolute if self.whole.count and self.gross_absolute > 0.0 else None
 
     def _book(self, trade: Attributed, sign: int) -> None:
-        self.whole.book(trade, sign)
+        money = (sign * trade.net, sign * trade.gross, sign * trade.fees, sign * trade.slippage, sign)
+        self.whole.book(*money)
         self.gross_absolute += sign * abs(trade.gross)
-        self._part(self.strategy, trade.strategy).book(trade, sign)
-        self._part(self.market, trade.market).book(trade, sign)
-        self._part(self.asset, trade.asset).book(trade, sign)
-        self._part(self.hour, f"{int(trade.at % DAY // HOUR):02d}").book(trade, sign)
+        self._part(self.strategy, trade.strategy).book(*money)
+        self._part(self.market, trade.market).book(*money)
+        self._part(self.asset, trade.asset).book(*money)
+        self._part(self.hour, _HOURS[int(trade.at % DAY // HOUR)]).book(*money)
 
     def _part(self, parts: dict[str, Part], key: str) -> Part:
         """The part of `key`. Parts are never removed, so a key finds for ever the part it found first."""

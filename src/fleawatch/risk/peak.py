@@ -37,7 +37,11 @@ class Peak(msgspec.Struct):
 
     def largest(self, at: float) -> float | None:
         """The largest value not older than the width at `at`, None when there is none."""
-        return next((value for measured, value in self.values if at - measured <= self.width), None)
+        width = self.width
+        for measured, value in self.values:
+            if at - measured <= width:
+                return value
+        return None
 
     def _expire(self, at: float) -> None:
         values = self.values

@@ -79,7 +79,8 @@ class TradeWindow(msgspec.Struct):
 
     def add(self, at: float, net: float) -> None:
         """Take a trade of `net` USD settled at `at`, not before the last one."""
-        self.expire(at)
+        if at >= self.edge:
+            self.expire(at)
         self.tally = self.tally.add(net)
         if self.width == math.inf:
             return
@@ -89,8 +90,14 @@ class TradeWindow(msgspec.Struct):
         missing = place + _PACKED.size - len(self.buckets)
         if missing > 0:
             self.buckets += bytes(missing)
-        bucket = Tally(*_PACKED.unpack_from(self.buckets, place)).add(net)
-        _PACKED.pack_into(self.buckets, place, *msgspec.structs.astuple(bucket))
+        wins, losses, pushes, gross_profit, gross_loss = _PACKED.unpack_from(self.buckets, place)
+        if net > 0.0:
+            wins, gross_profit = wins + 1, gross_profit + net
+        elif net < 0.0:
+            losses, gross_loss = losses + 1, gross_loss - net
+        else:
+            pushes += 1
+        _PACKED.pack_into(self.buckets, place, wins, losses, pushes, gross_profit, gross_loss)
 
     def expire(self, at: float) -> None:
         """Let time pass to `at`: buckets older than the window leave it."""

@@ -101,12 +101,14 @@ def _of_agent(fleet: FleetState, agent: AgentState, event: Event, program: Progr
         rules = (*valued, *rules)
         watches = (*program.valued_watches, *watches)
     if fleet.happened:
-        rules = (*rules, *(rule for rule in program.on_event if rule not in rules))
+        rules = (*rules, *(rule for rule in program.on_event if not any(rule is one for one in rules)))
     if not rules and not watches:
         return ()
-    context = _context(fleet, agent, max(fleet.at, event.seen_at), program)
+    at, seen_at = event.at, event.seen_at
+    context = _context(fleet, agent, max(fleet.at, seen_at), program)
+    happened = min(at, seen_at)
     for watch in watches:
-        watch.book(context, min(event.at, event.seen_at))
+        watch.book(context, happened)
     return _judged(rules, context, fleet.alerts.get(agent.agent_id, _NO_ALERTS))
 
 

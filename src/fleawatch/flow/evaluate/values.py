@@ -15,7 +15,7 @@ from fleawatch.catalog.tree import plain, walk
 from fleawatch.flow.evaluate.context import Context
 from fleawatch.flow.evaluate.leaves import cumulative, current, kept_by_agents, metric_of, observed, tally_of
 from fleawatch.flow.evaluate.shapes import Compiled, Number, Scalar, Table, as_table, joined, mapped
-from fleawatch.flow.tracks import STEPS, Samples, Spread, Track, Tracks
+from fleawatch.flow.tracks import STEPS, Samples, Spread, Track, Tracks, growth_of
 from fleawatch.flow.verdict import Pairs
 from fleawatch.risk import ratios
 from fleawatch.units import YEAR
@@ -48,7 +48,7 @@ class Compiler:
         fleet: whether values are of the fleet; of one agent otherwise.
         of_agents, of_fleet: what must be remembered of each agent and of the fleet itself, by name. Two rules that ask
             for the same past share it; what agents tally is remembered with them, whoever asks.
-        windows: the windows in which each sum of counters is followed.
+        windows: the windows in which each sum of counters, and each histogram, is followed.
     """
 
     fleet: bool
@@ -188,22 +188,8 @@ class Compiler:
 
     def _spread(self, select: q.Select, window: float) -> Callable[[Context], list[int]]:
         step = window / STEPS
-        agents_keep = kept_by_agents(select)
-        read = observed(select, fleet=not agents_keep)
         name = self._name("spread", select, window, ())
-
-        def book(context: Context, at: float) -> None:
-            counts = read(context)
-            if counts:
-                spread = context.tracks.spreads.get(name)
-                if spread is None:
-                    spread = context.tracks.spreads[name] = Spread()
-                if spread.last != counts:
-                    spread.book(counts, at, step)
-
-        (self.of_agents if agents_keep else self.of_fleet)[name] = Watch(
-            name, frozenset({select.metric}), book, tally_of(select)
-        )
+        self._observe(select)[name] = step
         keepers = self._keepers(select)
 
         def counts(context: Context) -> list[int]:
@@ -212,6 +198,18 @@ class Compiler:
             return [sum(column) for column in zip(*filter(None, held), strict=True)]
 
         return counts
+
+    def _observe(self, select: q.Select) -> dict[str, float]:
+        """The windows in which a histogram is followed: step by name. One look serves all of them."""
+        agents_keep = kept_by_agents(select)
+        followed = self._name("histogram", select, 0.0, ())
+        windows = self.windows.get(followed)
+        if windows is None:
+            windows = self.windows[followed] = {}
+            book = _spreading(windows, observed(select, fleet=not agents_keep))
+            watches = self.of_agents if agents_keep else self.of_fleet
+            watches[followed] = Watch(followed, frozenset({select.metric}), book, tally_of(select))
+        return windows
 
     def _quantile(self, share: float, select: q.Select, window: float) -> Compiled:
         counts, bounds = self._spread(select, window), metric_of(select).buckets
@@ -288,6 +286,30 @@ def _growing(
                 else:
                     growth[place] = Track(last=value)
                     growth.setdefault(name, Track())
+
+    return book
+
+
+def _spreading(
+    windows: dict[str, float], read: Callable[[Context], list[int]]
+) -> Callable[[Context, float], None]:
+    """Remembers what a histogram observed. What it held when it was first looked at counts as observed then."""
+
+    def book(context: Context, at: float) -> None:
+        counts = read(context)
+        if not counts:
+            return
+        spreads = context.tracks.spreads
+        before: list[int] | None = None
+        grown: list[tuple[int, int]] = []
+        for name, step in windows.items():
+            spread = spreads.get(name)
+            if spread is None:
+                spread = spreads[name] = Spread()
+            if spread.last is not before:  # windows that were booked together hold the same list
+                before = spread.last
+                grown = growth_of(before, counts)
+            spread.book(counts, grown, at, step)
 
     return book
 
