@@ -103,15 +103,18 @@ def checker(kind: type[msgspec.Struct]) -> Check:
 
 def _struct(fields: tuple[Field, ...]) -> Check:
     numbers = [
-        (field.name, bounds, *_usual(bounds)) for field in fields if (bounds := bounds_of(field.type)) is not None
+        (field.name, bounds, *_usual(bounds), *_usual_decimals(bounds)) for field in fields if (bounds := bounds_of(field.type)) is not None
     ]
     nested = [(field.name, inner) for field in fields if (inner := _nested(field.type)) is not None]
 
     def check_struct(value: Any, where: str, problems: list[Problem]) -> None:
-        for name, bounds, least, most in numbers:
+        for name, bounds, least, most, low, beyond in numbers:
             number = getattr(value, name)
+            # These two lines pass nearly every number there is.
             if number is None or (type(number) is float and least <= number <= most):
-                continue  # nearly every number there is
+                continue
+            if type(number) is Decimal and number.is_finite() and low <= number < beyond:
+                continue
             if (problem := complaint(where + name, number, bounds)) is not None:
                 problems.append(problem)
         for name, inner in nested:
@@ -127,6 +130,14 @@ def _usual(bounds: Bounds) -> tuple[float, float]:
         least if bounds.least is None else max(least, bounds.least),
         most if bounds.most is None else min(most, bounds.most),
     )
+
+
+def _usual_decimals(bounds: Bounds) -> tuple[Decimal, Decimal]:
+    """A range in which no decimal has a complaint, the second excluded."""
+    beyond = Decimal(10) ** _DIGITS
+    if bounds.most is not None:
+        return beyond, beyond  # a time or a count is no decimal, and has every question asked
+    return Decimal(bounds.least) if bounds.least is not None else 1 - beyond, beyond
 
 
 def _nested(kind: Type) -> Check | None:

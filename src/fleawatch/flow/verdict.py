@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from fleawatch.catalog.spec import Severity
 
@@ -12,8 +11,7 @@ Pairs = tuple[tuple[str, str], ...]
 """Label names with their values, sorted by name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """One alert about one series.
 
     Attributes:

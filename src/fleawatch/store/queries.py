@@ -13,7 +13,8 @@ from typing import Final, NamedTuple, get_args
 
 from fleawatch.events import KINDS, Service
 
-BOOKED: Final = "SELECT coalesce(current, body) FROM facts WHERE fact_id = ?"
+LOOKED_UP: Final = 500
+"""Facts that one question of `booked_sql` is about, at most."""
 
 BODY: Final = "SELECT body FROM facts WHERE seq = ?"
 
@@ -124,6 +125,12 @@ def facts_sql(*, agent: bool, kind: bool, newest_first: bool) -> str:
             "LIMIT :limit",
         ]
     )
+
+
+@lru_cache(maxsize=16)
+def booked_sql(count: int) -> str:
+    """The question for the facts of `count` ids: each that is recorded, as it is booked now."""
+    return f"SELECT fact_id, coalesce(current, body) FROM facts WHERE fact_id IN ({', '.join('?' * count)})"  # noqa: S608 - marks only, values are bound
 
 
 def read_page(connection: sqlite3.Connection, asked: Page) -> list[tuple[int, str]]:

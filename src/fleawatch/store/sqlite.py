@@ -87,9 +87,15 @@ class SqliteStore:
         return last
 
     def known(self, fact_ids: Iterable[str]) -> dict[str, AnyEvent]:
+        wanted = list(dict.fromkeys(fact_ids))
         with self._database.reading("look facts up") as connection:
-            bodies = [(fact_id, connection.execute(queries.BOOKED, (fact_id,)).fetchone()) for fact_id in fact_ids]
-        return {fact_id: self._decoded(row[0], fact_id) for fact_id, row in bodies if row is not None}
+            bodies = [
+                row
+                for first in range(0, len(wanted), queries.LOOKED_UP)
+                for some in (wanted[first : first + queries.LOOKED_UP],)
+                for row in connection.execute(queries.booked_sql(len(some)), some)
+            ]
+        return {fact_id: self._decoded(body, fact_id) for fact_id, body in bodies}
 
     def facts(
         self,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 from fleawatch.catalog import query as q
+from fleawatch.catalog.tree import walk
 from fleawatch.flow.evaluate.context import Context
 from fleawatch.flow.evaluate.leaves import NotHereError
 from fleawatch.flow.evaluate.shapes import Compiled, Number, Scalar, Table, as_table
@@ -88,7 +89,8 @@ class Conditions:
                 except NotHereError:
                     return lambda _: False
             case q.And(parts) | q.Or(parts):
-                found = [self.quick(part) for part in parts]
+                # What looks back over a window costs most, and comes last.
+                found = [self.quick(part) for part in sorted(parts, key=_looks_back)]
                 every = [one for one in found if one is not None]
                 if len(every) < len(found):
                     return None
@@ -100,6 +102,10 @@ class Conditions:
                 return lambda _: False
             case _:
                 return None
+
+
+def _looks_back(node: q.Condition) -> bool:
+    return any(isinstance(one, q.OverTime) for one in walk(node))
 
 
 def _each(parts: list[Quick]) -> Quick:

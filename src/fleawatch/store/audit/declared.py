@@ -20,6 +20,7 @@ from fleawatch.scrub import scrub, scrub_tree
 from fleawatch.store.batch import Ready
 
 _encode: Final = msgspec.json.Encoder().encode
+_NUMBERS: Final = (float, int, Decimal)
 
 AUDITED: Final = MappingProxyType(
     {
@@ -151,7 +152,7 @@ def _value(thing: msgspec.Struct, field: str) -> Any:
     value = getattr(thing, name)
     if isinstance(value, str):
         return scrub(value)
-    if value is None or isinstance(value, float | int | Decimal):
+    if value is None or isinstance(value, _NUMBERS):
         return value
     return scrub_tree(msgspec.to_builtins([getattr(one, inner) for one in value] if inner else value))
 
