@@ -34,20 +34,23 @@ class Clerk:
         """Whether so much waits that reporters had better keep theirs for a while."""
         return sum(len(page.facts) for page in self._pages) >= FULL
 
-    def take(self, facts: Sequence[Event]) -> asyncio.Future[None]:
-        """Book these with the next commit; the future is done when that is through, and never fails."""
+    def take(self, facts: Sequence[Event], *, checked: bool = False) -> asyncio.Future[None]:
+        """Book these with the next commit; the future is done when that is through, and never fails.
+
+        `checked`: they were decoded, which checks every number; what was built in this process is checked here.
+        """
         if not self._pages or len(self._pages[-1].facts) >= PAGE:
             self._pages.append(_Page([], asyncio.get_running_loop().create_future()))
         page = self._pages[-1]
-        page.facts.extend(facts)
+        page.facts.extend(facts if checked else self._monitor.sound(facts))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="clerk")
         return page.told
 
-    async def book(self, facts: Sequence[Event]) -> None:
-        """Book these and wait for it."""
+    async def book(self, facts: Sequence[Event], *, checked: bool = False) -> None:
+        """Book these and wait for it; `checked` as for `take`."""
         if facts:
-            await asyncio.shield(self.take(facts))
+            await asyncio.shield(self.take(facts, checked=checked))
 
     async def close(self) -> None:
         """Wait until everything taken is booked, or given up because the service ends."""
@@ -58,7 +61,7 @@ class Clerk:
         while self._pages:
             page = self._pages.popleft()
             try:
-                await self._monitor.book(page.facts)
+                await self._monitor.book(page.facts, checked=True)
             except StoreError as error:
                 log.warning("%d facts were not booked: %s", len(page.facts), error)
             except Exception:

@@ -123,15 +123,19 @@ class Monitor:
         """Whether a resume of the agent, or of everybody, is folded and not recorded yet: it must not be acted on."""
         return any(isinstance(event, Resumed) and event.agent_id in ("", agent_id) for event in self._unrecorded)
 
-    async def book(self, events: Iterable[Event]) -> None:
+    async def book(self, events: Iterable[Event], *, checked: bool = False) -> None:
         """Record and fold new facts, in order, together with what follows from them.
 
         A bad fact is refused and logged, the others go on. A repeated one is merged or left out. Returns when the batch
-        is committed; while the store cannot commit, it waits.
+        is committed; while the store cannot commit, it waits. `checked`: that each is sound was seen where it came in.
         """
-        sound = [event for event in events if self._sound(event)]
+        sound = list(events) if checked else self.sound(events)
         if sound:
             await self._whole(self._book(sound))
+
+    def sound(self, events: Iterable[Event]) -> list[Event]:
+        """Those of the facts that may be booked; the others are counted and logged."""
+        return [event for event in events if self._sound(event)]
 
     async def _book(self, events: Sequence[Event]) -> None:
         async with self._booking:

@@ -92,7 +92,7 @@ class Leases:
             facts, refused = admitted(agent, body, self._watched.clock.now())
         except ValueError as error:
             raise RequestError(413, (Problem("", f"had {error}", "send several requests"),)) from None
-        await self._control.leases.clerk.book(facts)
+        await self._control.leases.clerk.book(facts, checked=True)
         if not self._watched.monitor.recording:
             # Whoever reports keeps what it reported until somebody has it.
             raise RequestError(503, (Problem("store", "has not recorded it", "come again"),), {"Retry-After": "2"})

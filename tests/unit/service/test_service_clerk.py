@@ -14,8 +14,13 @@ class SlowMonitor:
         self.pages = []
         self.go = asyncio.Semaphore(0)
 
-    async def book(self, facts):
+    def sound(self, facts):
+        """Only numbers are."""
+        return [fact for fact in facts if isinstance(fact, int)]
+
+    async def book(self, facts, *, checked):
         """Wait for the word."""
+        assert checked
         self.pages.append(list(facts))
         await self.go.acquire()
 
@@ -65,14 +70,30 @@ def test_a_page_that_fails_holds_up_no_other(monkeypatch):
     monkeypatch.setattr(module, "PAGE", 1)
     booked = []
 
-    async def book(facts):
+    async def book(facts, *, checked):
+        assert checked
         if facts == [1]:
             raise ValueError("no such fact")
         booked.extend(facts)
 
     async def work():
-        clerk = Clerk(SimpleNamespace(book=book))
+        clerk = Clerk(SimpleNamespace(book=book, sound=list))
         await asyncio.gather(clerk.book([1]), clerk.book([2]))
 
     asyncio.run(work())
     assert booked == [2]
+
+
+def test_what_was_not_checked_where_it_came_in_is_checked_once():
+    """A fact that was decoded has been; one that was built in this process is, before it waits."""
+
+    async def work():
+        monitor = SlowMonitor()
+        clerk = Clerk(monitor)
+        clerk.take([1, "bad", 2])
+        clerk.take(["decoded"], checked=True)
+        monitor.go.release()
+        await clerk.close()
+        return monitor.pages
+
+    assert asyncio.run(work()) == [[1, 2, "decoded"]]
