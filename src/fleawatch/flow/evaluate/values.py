@@ -167,7 +167,7 @@ class Compiler:
         windows = self.windows.get(followed)
         if windows is None:
             windows = self.windows[followed] = {}
-            book = _growing(windows, cumulative(select, by, fleet=not agents_keep))
+            book = _growing(followed, windows, cumulative(select, by, fleet=not agents_keep))
             watches = self.of_agents if agents_keep else self.of_fleet
             watches[followed] = Watch(followed, frozenset({select.metric}), book, tally_of(select))
         return windows
@@ -246,11 +246,16 @@ class Compiler:
         # Steps in which growth was not looked at had none: an agent that begins with a loop has no usual rate to hide in.
         counts = any(isinstance(one, q.Increase) for one in walk(of)) or BUSIEST_MINUTE.name in metrics_in(of)
         whole = int(window // step) if how == "median" and counts else 0
+        few = whole - whole // 2 - 1
 
         def over(context: Context) -> Number:
             samples = context.tracks.samples.get(name)
             found = samples.values(context.now, step, window) if samples is not None else []
-            return fold([*found, *[0.0] * (whole - len(found))]) if found else None
+            if not found:
+                return None
+            if len(found) <= few and min(found) >= 0.0:
+                return 0.0  # most steps had none, and so had the one in the middle
+            return fold([*found, *[0.0] * (whole - len(found))])
 
         return Scalar(key, over)
 
@@ -266,13 +271,18 @@ class Compiler:
 
 
 def _growing(
-    windows: dict[str, float], read: Callable[[Context], dict[Pairs, float]]
+    followed: str, windows: dict[str, float], read: Callable[[Context], dict[Pairs, float]]
 ) -> Callable[[Context, float], None]:
     """Remembers the growth of counters. What a counter showed when it was first looked at is no growth."""
 
     def book(context: Context, at: float) -> None:
+        found = read(context) or _NOTHING_YET
+        looked_at = context.memory.looked_at(context.tracks)
+        if looked_at.get(followed) == found:
+            return  # nothing has grown in any window since the last look
+        looked_at[followed] = found
         growth = context.tracks.growth
-        for key, value in (read(context) or _NOTHING_YET).items():
+        for key, value in found.items():
             for name, step in windows.items():
                 place = name if not key else _place(name, key)
                 track = growth.get(place)

@@ -17,6 +17,8 @@ from fleawatch.flow.fold.equity import MONEY
 from fleawatch.flow.samples.wording import collector_label
 from fleawatch.flow.state import AgentState
 from fleawatch.flow.tally import Labels
+from fleawatch.flow.tracks import Tracks
+from fleawatch.flow.verdict import Pairs
 from fleawatch.risk.grid import ReturnGrid
 from fleawatch.risk.ratios import break_even
 from fleawatch.risk.summary import ENOUGH_TRADES, return_numbers
@@ -37,6 +39,8 @@ class Memory(msgspec.Struct):
         collectors: those that have tried.
         collector_labels: the same as label values.
         kept: by reader what it last found, and what that was found from.
+        tracks: those that `counted` belongs to; an agent that is declared anew has others.
+        counted: counters as they were when their growth was last looked at, by what is followed.
     """
 
     grid: ReturnGrid | None = None
@@ -48,6 +52,14 @@ class Memory(msgspec.Struct):
     collectors: list[str] = msgspec.field(default_factory=list)
     collector_labels: list[Labels] = msgspec.field(default_factory=list)
     kept: dict[str, tuple[Sequence[object], Mapping[Labels, float | None]]] = msgspec.field(default_factory=dict)
+    tracks: Tracks | None = None
+    counted: dict[str, dict[Pairs, float]] = msgspec.field(default_factory=dict)
+
+    def looked_at(self, tracks: Tracks) -> dict[str, dict[Pairs, float]]:
+        """What `counted` holds of these tracks; to be changed by whoever looks at a counter."""
+        if self.tracks is not tracks:
+            self.tracks, self.counted = tracks, {}
+        return self.counted
 
     def recall(self, name: str, basis: Sequence[object]) -> Mapping[Labels, float | None] | None:
         """What reader `name` found from the same basis the time before; None if the basis was another."""
