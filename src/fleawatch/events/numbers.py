@@ -103,7 +103,9 @@ def checker(kind: type[msgspec.Struct]) -> Check:
 
 def _struct(fields: tuple[Field, ...]) -> Check:
     numbers = [
-        (field.name, bounds, *_usual(bounds), *_usual_decimals(bounds)) for field in fields if (bounds := bounds_of(field.type)) is not None
+        (field.name, bounds, *_usual(bounds), *_usual_decimals(bounds))
+        for field in fields
+        if (bounds := bounds_of(field.type)) is not None
     ]
     nested = [(field.name, inner) for field in fields if (inner := _nested(field.type)) is not None]
 

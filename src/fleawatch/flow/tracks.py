@@ -101,9 +101,7 @@ def growth_of(before: Sequence[int], counts: Sequence[int]) -> list[tuple[int, i
     """The buckets that differ, each with by how much; nothing was counted before when `before` is empty."""
     if not before:
         return [(bucket, now) for bucket, now in enumerate(counts) if now]
-    return [
-        (bucket, now - then) for bucket, (now, then) in enumerate(zip(counts, before, strict=True)) if now != then
-    ]
+    return [(bucket, now - then) for bucket, (now, then) in enumerate(zip(counts, before, strict=True)) if now != then]
 
 
 class Samples(msgspec.Struct):

@@ -6,6 +6,7 @@ Counted by when things happened and not by when they were seen: a reading that c
 from __future__ import annotations
 
 from bisect import insort
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -19,6 +20,7 @@ MOST: Final = 256
 """Actions of one minute that are counted."""
 REPEATS_KEPT: Final = 48
 """Actions of one minute that are compared with each other."""
+_WHAT: Final = itemgetter(1)
 
 
 class BusiestMinute(msgspec.Struct):
@@ -68,7 +70,7 @@ class Repeats(msgspec.Struct):
         while at - actions[0][0] >= MINUTE:
             del actions[0]
         del actions[:-REPEATS_KEPT]
-        self.counts.add(at, float([one for _, one in actions].count(what)))
+        self.counts.add(at, float([*map(_WHAT, actions)].count(what)))
 
     def count(self, at: float) -> float:
         """The most of any minute that ended within the last five before `at`; 0 when there was no action."""

@@ -27,6 +27,7 @@ class Finding(NamedTuple):
 
 
 Asked: TypeAlias = Callable[[Context], list[Finding]]
+One: TypeAlias = Callable[[Context], Finding]
 Quick: TypeAlias = Callable[[Context], bool]
 
 _COMPARE: Final[dict[str, tuple[Callable[[float, float], bool], str]]] = {
@@ -47,12 +48,19 @@ class Conditions:
 
     values: Compiler
 
-    def condition(self, node: q.Condition) -> Asked:  # noqa: PLR0911 - one case per node
+    def condition(self, node: q.Condition) -> Asked:
         """The node as a function.
 
         Raises:
             TypeError: the node is not known.
         """
+        single = self._single(node)
+        if single is None:
+            return self._several(node)
+        _, one = single
+        return lambda context: [one(context)]
+
+    def _several(self, node: q.Condition) -> Asked:  # noqa: PLR0911 - one case per node
         match node:
             case q.Compare(op, left, right):
                 try:
@@ -76,6 +84,25 @@ class Conditions:
                 return lambda _: _ALWAYS
             case _:
                 raise TypeError(f"condition was a {type(node).__name__}, which is not judged inside the process")
+
+    def _single(self, node: q.Condition) -> tuple[Pairs, One] | None:
+        """The labels and the finding of a node that only compares single numbers under labels that agree; None of others."""
+        match node:
+            case q.Compare(op, left, right):
+                try:
+                    ours, theirs = self.values.value(left), self.values.value(right)
+                except NotHereError:
+                    return None
+                return _single(op, ours, theirs) if isinstance(ours, Scalar) and isinstance(theirs, Scalar) else None
+            case q.And(parts) | q.Or(parts):
+                every = [one for part in parts if (one := self._single(part)) is not None]
+                key = every[0][0] if every else ()
+                ones = [one for labels, one in every if labels == key]
+                if len(ones) < len(parts):
+                    return None
+                return key, _single_all(ones) if isinstance(node, q.And) else _single_any(ones)
+            case _:
+                return None
 
     def quick(self, node: q.Condition) -> Quick | None:  # noqa: PLR0911 - one case per node
         """Whether the node holds, without saying more; None where that takes tables or events.
@@ -179,11 +206,38 @@ def _any_of(left: Table, right: Scalar, compare: Callable[[float, float], bool])
     return passed
 
 
+def _single(op: str, left: Scalar, right: Scalar) -> tuple[Pairs, One]:
+    compare, reason = _COMPARE[op]
+    key, ours, theirs = left.key or (), left.read, right.read
+    return key, lambda context: _found(key, ours(context), theirs(context), compare, reason)
+
+
+def _single_all(parts: list[One]) -> One:
+    first, rest = parts[0], parts[1:]
+
+    def asked(context: Context) -> Finding:
+        found = first(context)
+        return found if found.holds is False else _joint(found, [part(context) for part in rest])
+
+    return asked
+
+
+def _single_any(parts: list[One]) -> One:
+    first, rest = parts[0], parts[1:]
+
+    def asked(context: Context) -> Finding:
+        found = first(context)
+        for part in rest:
+            one = part(context)
+            if _stronger(one, found):
+                found = one
+        return found
+
+    return asked
+
+
 def _compared(op: str, left: Compiled, right: Compiled) -> Asked:
     compare, reason = _COMPARE[op]
-    if isinstance(left, Scalar) and isinstance(right, Scalar):
-        key, ours, theirs = left.key or (), left.read, right.read
-        return lambda context: [_found(key, ours(context), theirs(context), compare, reason)]
     rows = as_table(left)
     if isinstance(right, Scalar):
         bound = right.read

@@ -18,7 +18,8 @@ from fleawatch.flow.evaluate.context import Context
 from fleawatch.flow.evaluate.leaves import tally_of
 from fleawatch.flow.evaluate.shapes import Scalar
 from fleawatch.flow.evaluate.touched import TOUCHED, VALUED
-from fleawatch.flow.evaluate.values import Compiler, Watch, metrics_in
+from fleawatch.flow.evaluate.values import Compiler, metrics_in
+from fleawatch.flow.evaluate.watches import Watch
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.samples.view import Memory
 

@@ -15,29 +15,13 @@ from fleawatch.catalog.tree import plain, walk
 from fleawatch.flow.evaluate.context import Context
 from fleawatch.flow.evaluate.leaves import cumulative, current, kept_by_agents, metric_of, observed, tally_of
 from fleawatch.flow.evaluate.shapes import Compiled, Number, Scalar, Table, as_table, joined, mapped
-from fleawatch.flow.tracks import STEPS, Samples, Spread, Track, Tracks, growth_of
+from fleawatch.flow.evaluate.watches import Watch, growing, spreading
+from fleawatch.flow.tracks import STEPS, Samples, Tracks
 from fleawatch.flow.verdict import Pairs
 from fleawatch.risk import ratios
 from fleawatch.units import YEAR
 
-_NOTHING_YET: Final[dict[Pairs, float]] = {(): 0.0}
 HOURS_A_YEAR: Final = YEAR / 3_600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Something that must be looked at after each fact that may change it, so that its past is known.
-
-    Attributes:
-        metrics: what it depends on.
-        book: look, and remember; takes the look and the time of the fact.
-        tally: the tally that is looked at, empty for anything else: where there is none, nothing has grown.
-    """
-
-    name: str
-    metrics: frozenset[str]
-    book: Callable[[Context, float], None]
-    tally: str = ""
 
 
 @dataclass(slots=True)
@@ -167,7 +151,7 @@ class Compiler:
         windows = self.windows.get(followed)
         if windows is None:
             windows = self.windows[followed] = {}
-            book = _growing(followed, windows, cumulative(select, by, fleet=not agents_keep))
+            book = growing(followed, windows, cumulative(select, by, fleet=not agents_keep))
             watches = self.of_agents if agents_keep else self.of_fleet
             watches[followed] = Watch(followed, frozenset({select.metric}), book, tally_of(select))
         return windows
@@ -206,7 +190,7 @@ class Compiler:
         windows = self.windows.get(followed)
         if windows is None:
             windows = self.windows[followed] = {}
-            book = _spreading(windows, observed(select, fleet=not agents_keep))
+            book = spreading(windows, observed(select, fleet=not agents_keep))
             watches = self.of_agents if agents_keep else self.of_fleet
             watches[followed] = Watch(followed, frozenset({select.metric}), book, tally_of(select))
         return windows
@@ -270,60 +254,6 @@ class Compiler:
         return hashlib.sha256(told.encode()).hexdigest()[:10]
 
 
-def _growing(
-    followed: str, windows: dict[str, float], read: Callable[[Context], dict[Pairs, float]]
-) -> Callable[[Context, float], None]:
-    """Remembers the growth of counters. What a counter showed when it was first looked at is no growth."""
-
-    def book(context: Context, at: float) -> None:
-        found = read(context) or _NOTHING_YET
-        looked_at = context.memory.looked_at(context.tracks)
-        if looked_at.get(followed) == found:
-            return  # nothing has grown in any window since the last look
-        looked_at[followed] = found
-        growth = context.tracks.growth
-        for key, value in found.items():
-            for name, step in windows.items():
-                place = name if not key else _place(name, key)
-                track = growth.get(place)
-                if track is not None:
-                    if value != track.last:
-                        track.book(value, at, step)
-                elif key and name in growth:
-                    # The first of a kind, where others are followed: it began at nothing.
-                    growth[place] = Track()
-                    growth[place].book(value, at, step)
-                else:
-                    growth[place] = Track(last=value)
-                    growth.setdefault(name, Track())
-
-    return book
-
-
-def _spreading(
-    windows: dict[str, float], read: Callable[[Context], list[int]]
-) -> Callable[[Context, float], None]:
-    """Remembers what a histogram observed. What it held when it was first looked at counts as observed then."""
-
-    def book(context: Context, at: float) -> None:
-        counts = read(context)
-        if not counts:
-            return
-        spreads = context.tracks.spreads
-        before: list[int] | None = None
-        grown: list[tuple[int, int]] = []
-        for name, step in windows.items():
-            spread = spreads.get(name)
-            if spread is None:
-                spread = spreads[name] = Spread()
-            if spread.last is not before:  # windows that were booked together hold the same list
-                before = spread.last
-                grown = growth_of(before, counts)
-            spread.book(counts, grown, at, step)
-
-    return book
-
-
 def metrics_in(node: q.Value | q.Condition) -> set[str]:
     """Names of the metrics that a tree asks for."""
     return {one.metric for one in walk(node) if isinstance(one, q.Select)}
@@ -363,10 +293,6 @@ def _filled(of: Compiled, like: Compiled) -> Compiled:
         return {**dict.fromkeys(theirs(context), 0.0), **found}
 
     return Table(filled)
-
-
-def _place(name: str, key: Pairs) -> str:
-    return f"{name}|{'|'.join(value for _, value in key)}" if key else name
 
 
 def _key(place: str, by: tuple[str, ...]) -> Pairs:
