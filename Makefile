@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DDAPM := .venv-ddapm
 UV_VERSION := 0.13.8
 DEBIAN := prometheus prometheus-alertmanager prometheus-pushgateway postgresql-15 chromium
-BENCHMARKS := fold exposition poll stats memory routing audit gate reaction instrument start
+BENCHMARKS := fold exposition poll stats memory routing audit gate reaction ship instrument start
 
 .PHONY: install install-test demo test soak check bench render clean
 .DEFAULT_GOAL := help

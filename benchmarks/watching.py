@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -98,10 +99,13 @@ class Service:
             time.sleep(0.1)
         return process
 
-    def restart(self) -> None:
-        """End it as a supervisor does, and start it anew over the same state."""
-        self.process.terminate()
+    def end(self, by: signal.Signals = signal.SIGTERM) -> None:
+        """End it, as a supervisor does or otherwise; its state stays."""
+        self.process.send_signal(by)
         self.process.wait(60)
+
+    def start(self) -> None:
+        """Start it anew over the same state."""
         self.process = self._started()
 
     @property
