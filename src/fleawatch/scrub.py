@@ -96,9 +96,7 @@ _ARMOURED: Final = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY.*?(?:-----END [A-Z0-9 ]{0,30}PRIVATE KEY-----|\Z)", re.DOTALL
 )
 _BYTES: Final = re.compile(r"\[(?: ?\d{1,3} ?,){31,}(?: ?\d{1,3} ?)\]", re.ASCII)
-_NAME_PARTS: Final = (
-    "auth", "cook", "pass", "secr", "priv", "api", "sign", "mnem", "cred", "phra", "token",
-)  # fmt: skip
+_NAME_PARTS: Final = re.compile("auth|cook|pass|secr|priv|api|sign|mnem|cred|phra|token")
 _IN_TEXT: Final = re.compile(
     rf"((?:{_NAMES}|(?<![a-z])token(?==))[\w-]{{0,24}}[\"']?\s?[:=]\s?[\"']?)(?!\[redacted\])"
     rf"((?<==){_VALUE}{{4,}}|(?={_VALUE}{{0,15}}\d){_VALUE}{{6,}}|{_VALUE}{{16,}}|(?<=[\"'])[^\"']{{4,}})",
@@ -115,7 +113,7 @@ def scrub(text: str) -> str:
             clean = pattern.sub(become, clean)
     if len(clean) >= _LONG:
         clean = _long_ones(clean)
-    if ("=" in text or ":" in text) and any(map(low.__contains__, _NAME_PARTS)):
+    if ("=" in text or ":" in text) and _NAME_PARTS.search(low):
         clean = _IN_TEXT.sub(rf"\1{REDACTED}", clean)
     # The patterns here are at least as wide as the one the door refuses facts by; should that one grow, fail closed.
     return REDACTED if ("_" in text or not text.isascii()) and looks_like_key(clean) else clean

@@ -67,8 +67,8 @@ def extend(key: bytes, head: Head, drafts: Iterable[Draft]) -> tuple[list[AuditE
     """The drafts as entries after `head`, and the new end."""
     entries: list[AuditEntry] = []
     for draft in drafts:
-        unlinked = AuditEntry(head.seq + 1, *draft, chain="")
-        value = link(key, head.chain, digest(unlinked))
-        entries.append(unlinked._replace(chain=value.hex()))
+        said = (head.seq + 1, *draft)
+        value = link(key, head.chain, hashlib.sha256(_encode(said)).digest())
+        entries.append(AuditEntry(*said, chain=value.hex()))
         head = Head(head.seq + 1, value)
     return entries, head
