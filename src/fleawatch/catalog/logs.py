@@ -46,6 +46,10 @@ LOG_EVENTS: Final[tuple[LogEvent, ...]] = (
         "unexplained_money", _WARNING, "The books of a service do not explain a change of its balance.",
         "amount_usd", "subject", "reason",
     ),
+    _event(
+        "report_differs", _WARNING, "An agent told other money of a bet or fill than the platform, whose word counts.",
+        "subject", "field", "told_usd", "shown_usd",
+    ),
     _event("collector_recovered", _INFO, "A source is read again after it failed.", "subject", "reason"),
     _event("balance_alert", _WARNING, "A balance passed a limit.", "currency", "balance_usd", "threshold_usd", "tier"),
     _event("alert_fired", _BY_SEVERITY, "An alert began to fire.", *_ALERT),
@@ -73,6 +77,7 @@ LOG_EVENTS: Final[tuple[LogEvent, ...]] = (
     _event("faucet_claim", _INFO, "The faucet was claimed.", "amount_usd", annotation=True),
     _event("referral_income", _INFO, "A referral commission was booked.", "amount_usd", "pf_service", annotation=True),
     _event("strategy_switch", _INFO, "The agent changed its strategy.", "before", "after", "reason", annotation=True),
+    _event("deployment", _INFO, "Another version of the agent was declared.", "before", "after", annotation=True),
     _event("large_win", _INFO, "One result was a large win.", "pnl_usd", "strategy", annotation=True),
     _event("large_loss", _INFO, "One result was a large loss.", "pnl_usd", "strategy", annotation=True),
     _event("wallet_top_up", _INFO, "Money arrived from outside.", "amount_usd", "flow", annotation=True),

@@ -35,6 +35,8 @@ def compare(books: Mapping[str, Mapping[str, Any]], state: FleetState) -> tuple[
                 continue
             compared[kind] += 1
             mismatches += _differences(agent_id, kind, true, seen.get(kind))
+        if agent is not None:
+            mismatches += _misreports(agent)
     return dict(compared), mismatches
 
 
@@ -69,6 +71,14 @@ def observed(agent: AgentState) -> dict[str, Any]:
         "referral_income": agent.tallies.total("pf_referral_income_usdc_total"),
         "faucet_claims": int(agent.tallies.get("pf_faucet_claims_total", ("success",))),
     }
+
+
+def _misreports(agent: AgentState) -> list[Mismatch]:
+    """What the agent told otherwise than the platform: its own word stands where the books' counterpart would."""
+    return [
+        {"agent": agent.agent_id, "kind": f"{one.field} told of {name}", "books": one.shown, "fleawatch": one.told}
+        for name, one in agent.misreported.items()
+    ]
 
 
 def _differences(agent_id: str, kind: str, true: Any, seen: Any) -> list[Mismatch]:

@@ -10,9 +10,11 @@ import os
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
-from http.client import HTTPConnection, HTTPException
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import click
 
@@ -86,6 +88,7 @@ async def examine(config: Config) -> list[Finding]:
     """Try everything once; findings in a stable order."""
     findings = [await asyncio.to_thread(_port, config), await asyncio.to_thread(_store, config.store.path)]
     findings += await asyncio.to_thread(_channels, config)
+    findings += await asyncio.to_thread(_grafana, config)
     platform = platform_of(config, SystemClock())
     try:
         limit = asyncio.Semaphore(_AT_ONCE)
@@ -167,6 +170,27 @@ def _channels(config: Config) -> list[Finding]:
         else:
             findings.append(Finding(what, ok=True, detail=f"is complete; fleawatch notify test --channel {name} sends"))
     return findings
+
+
+def _grafana(config: Config) -> list[Finding]:
+    """Whether Grafana is there, where it is drawn on. Nothing is drawn to find out whether it may be."""
+    if config.grafana.url is None:
+        return []
+    what, parts = f"grafana {config.grafana.url}", urlsplit(config.grafana.url)
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=_ANSWER_S)
+    try:
+        connection.request("GET", f"{parts.path.rstrip('/')}/api/health")
+        status = connection.getresponse().status
+    except (OSError, HTTPException) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        return [Finding(what, ok=False, detail=f"does not answer: {reason}", remedy="start it, or set grafana.url")]
+    finally:
+        connection.close()
+    if status != HTTPStatus.OK:
+        remedy = "set grafana.url to its address with the path it is served under"
+        return [Finding(what, ok=False, detail=f"answers {status} where its health should be", remedy=remedy)]
+    return [Finding(what, ok=True, detail="answers; pf_annotations_total tells what becomes of marks")]
 
 
 def _unread(agent_id: str) -> Finding:

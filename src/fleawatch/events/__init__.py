@@ -16,7 +16,7 @@ from fleawatch.events.agent import (
     SpanErrors,
     StrategySwitched,
 )
-from fleawatch.events.amend import AMENDABLE, Amendable, Amended, merge
+from fleawatch.events.amend import AMENDABLE, Amendable, Amended, differences, merge
 from fleawatch.events.base import SCHEMA_VERSION, Event, Service
 from fleawatch.events.codec import check, checked, decode, encode
 from fleawatch.events.control import (
@@ -103,5 +103,5 @@ __all__ = [
     "ReferralIncome", "ReferralTotals", "Resumed", "RulesDeclared", "SchemaSurprise", "Service", "SignalComputed", "SilenceEnded", "Silenced",
     "SlowSpan", "SourceRead", "SourceUnavailable", "SpanErrors", "StrategySwitched", "Swapped", "Tick",
     "TournamentEntered", "TournamentPaid", "WithdrawalChanged",
-    "check", "checked", "decode", "encode", "fact_id", "ledger_id", "merge", "reading_id",
+    "check", "checked", "decode", "differences", "encode", "fact_id", "ledger_id", "merge", "reading_id",
 ]  # fmt: skip

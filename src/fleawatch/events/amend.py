@@ -7,35 +7,75 @@ properties moves to the new ones.
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from decimal import Decimal
+from typing import Final, TypeVar, get_args
 
 import msgspec
 
 from fleawatch.events.base import Event
+from fleawatch.events.escrow import EscrowCompleted, EscrowCreated, EscrowDisputed, EscrowRefunded, EscrowReleased
 from fleawatch.events.play import BetSettled, ParlaySettled
-from fleawatch.events.trading import OrderFilled, PositionClosed
+from fleawatch.events.trading import OrderFilled, PositionClosed, PositionOpened
 
-Amendable = BetSettled | ParlaySettled | OrderFilled | PositionClosed
+Amendable = (
+    BetSettled | ParlaySettled | OrderFilled | PositionOpened | PositionClosed
+    | EscrowCreated | EscrowCompleted | EscrowReleased | EscrowRefunded | EscrowDisputed
+)  # fmt: skip
 """Facts that both the platform and the agent report."""
 
-AMENDABLE: Final = (BetSettled, ParlaySettled, OrderFilled, PositionClosed)
+AMENDABLE: Final[tuple[type[Amendable], ...]] = get_args(Amendable)
 
 AGENT: Final = "sdk"
 """Source of what an agent reports of itself."""
 _MONEY: Final = frozenset({"stake", "payout", "notional_usd", "price", "fee_usd", "realized_pnl_usd"})
+_RESULT: Final = ("stake", "payout", "realized_pnl_usd", "fee_usd")
+"""What of it decides a result. A size is often told as it was asked for, and a price as it was quoted."""
+_UNTOLD: Final = frozenset({"realized_pnl_usd", "fee_usd"})
+"""Of these, 0 is what an agent tells that does not know."""
+_ROUNDING: Final = Decimal("0.005")
+"""USD: the platform lists bets in whole cents."""
 
 
 class Amended(Event, frozen=True, kw_only=True):
     """A booked fact is now known better. `before` and `after` are the same fact.
 
     Their money and time are equal, unless only the agent had told and now the platform does: then it is the platform's.
+
+    Attributes:
+        told: the agent's report, where it came after the platform's and its money is another.
     """
 
     before: Amendable
     after: Amendable
+    told: Amendable | None = None
 
 
-_Fact = TypeVar("_Fact", BetSettled, ParlaySettled, OrderFilled, PositionClosed)
+_Fact = TypeVar("_Fact", bound=Amendable)
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One number of an agent's report that is not what the platform says of the same fact, USD."""
+
+    field: str
+    told: float
+    shown: float
+
+
+def differences(told: Amendable, shown: Amendable) -> list[Difference]:
+    """Where the money that an agent told is not the platform's, by more than rounding. Empty for an honest one.
+
+    Args:
+        told: the agent's report.
+        shown: the platform's, of the same fact.
+    """
+    found: list[Difference] = []
+    for name in _RESULT:
+        said, true = getattr(told, name, None), getattr(shown, name, None)
+        if said is None or true is None or (name in _UNTOLD and not said):
+            continue
+        if abs(said - true) > _ROUNDING:
+            found.append(Difference(name, float(said), float(true)))
+    return found
 
 
 def merge(booked: _Fact, report: _Fact) -> _Fact:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from decimal import Decimal
+from types import NoneType
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -146,7 +147,8 @@ def _nested(kind: Type) -> Check | None:
     """The check of a struct, tuple or map inside a fact; None when it holds no numbers."""
     structs = {option.cls: option for option in options(kind) if isinstance(option, StructType)}
     if structs:
-        checks = {cls: _struct(option.fields) for cls, option in structs.items()}
+        checks: dict[type, Check] = {cls: _struct(option.fields) for cls, option in structs.items()}
+        checks[NoneType] = _nothing
         return lambda value, where, problems: checks[type(value)](value, f"{where}.", problems)
     for option in options(kind):
         inner = plain(option)
@@ -155,6 +157,10 @@ def _nested(kind: Type) -> Check | None:
         if isinstance(inner, DictType) and (item := _item(inner.value_type)) is not None:
             return _values(item)
     return None
+
+
+def _nothing(_: Any, __: str, ___: list[Problem]) -> None:
+    """A struct that may be left out holds no numbers where it is."""
 
 
 def _item(kind: Type) -> Check | None:

@@ -13,6 +13,7 @@ import msgspec
 
 from fleawatch.catalog.spec import Severity
 from fleawatch.events import RulesDeclared
+from fleawatch.events.amend import Difference
 from fleawatch.flow.books import Book, Casino, Escrow, EscrowStatus, Holding, Market, Position, Trading
 from fleawatch.flow.held import Baseline, Control, Halt, Ramp, Standing
 from fleawatch.flow.history import History
@@ -74,6 +75,7 @@ class Profile(msgspec.Struct):
         strategy: the one it follows now; the declared one until it switched.
         former: strategies it followed before, each with the time until which trades are its own; oldest first.
         recipients: to whom it may send money; None when there is no such list.
+        was_read: whether a declaration ever named a collector of its money.
     """
 
     strategy: str = "other"
@@ -86,6 +88,7 @@ class Profile(msgspec.Struct):
     trades: bool = False
     recipients: tuple[str, ...] | None = None
     declared_at: float = 0.0
+    was_read: bool = False
 
     def strategy_at(self, at: float) -> str:
         """The strategy to which a trade settled at `at` belongs."""
@@ -168,6 +171,7 @@ class AgentState(msgspec.Struct):
         since: by service: from when on its P&L is known; see `pnl_since`.
         known_pnl: trading and casino P&L as of the last Tick, for the fleet's daily loss; None before the first.
         pnl_offset: keeps the cumulative P&L level when what it is measured by changes.
+        misreported: newest facts, by id, of which it told other money than the platform.
         tracks: what rules remember of its past.
     """
 
@@ -218,6 +222,7 @@ class AgentState(msgspec.Struct):
     last_fact_at: float = 0.0
     joined_fleet: bool = False
     declared_capital: float | None = None
+    misreported: dict[str, Difference] = msgspec.field(default_factory=dict)
     tracks: Tracks = msgspec.field(default_factory=Tracks)
 
     @property
@@ -281,7 +286,8 @@ class Happening(msgspec.Struct, frozen=True):
 
     Attributes:
         what: `large_win`, `large_loss`, `total_loss`, `anomaly`, `unexplained_money`, `unlisted_recipient`, `deposit`,
-            `faucet`, `bonus`, `payment_received`, `referral`, `escrow_ended`, `strategy_switch`, `slow_span`,
+            `faucet`, `bonus`, `payment_received`, `referral`, `escrow_ended`, `strategy_switch`, `deployment`, `slow_span`,
+            `report_differs`,
             `source_failed`, `source_recovered`, `notification_failed`, `halt_ordered`,
             `halt_overdue`, `resumed`.
         amount: USD with a sign; 0 when it is no money.

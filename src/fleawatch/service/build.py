@@ -11,6 +11,7 @@ from fleawatch.ports import Sink
 from fleawatch.service.access import tokens_of
 from fleawatch.service.channels import channels_of
 from fleawatch.service.config import Config
+from fleawatch.service.config_grafana import annotations_of
 from fleawatch.service.hands import hands_of
 from fleawatch.service.secrets import secret
 from fleawatch.service.service import Service
@@ -36,6 +37,8 @@ def build(
         BadConfig: a key is not where the configuration says, or a channel cannot be used.
     """
     running = clock or SystemClock()
+    given = (JsonLog(sys.stdout),) if sinks is None else tuple(sinks)
+    marks = None if config.grafana.token is None else annotations_of(config.grafana, secret(config.grafana.token))
     return Service(
         config,
         running,
@@ -46,8 +49,10 @@ def build(
         ),
         open_platform=lambda: platform_of(config, running),
         agents=keys_of(config),
-        exposition=Exposition(CATALOG, aliases=frozenset(config.listen.metric_aliases)),
-        sinks=(JsonLog(sys.stdout),) if sinks is None else sinks,
+        exposition=Exposition(
+            CATALOG, aliases=frozenset(config.listen.metric_aliases), counts=None if marks is None else marks.counts
+        ),
+        sinks=given if marks is None else (*given, marks),
         channels=channels_of(config.notify),
         tokens=tokens_of(config, secret),
         hands=lambda session: hands_of(config, session, secret),

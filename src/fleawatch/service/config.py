@@ -20,6 +20,7 @@ from fleawatch.errors import Problem
 from fleawatch.service.config_access import Access
 from fleawatch.service.config_actuate import Actuate
 from fleawatch.service.config_audit import AuditSection
+from fleawatch.service.config_grafana import Grafana
 from fleawatch.service.config_notify import Notify
 from fleawatch.service.config_rules import Alerts, LimitValues, Strategy
 from fleawatch.service.config_secret import Secret
@@ -248,6 +249,7 @@ class Config(_Section):
         default_factory=dict, description="What is particular to the agents of a strategy, by its name."
     )
     notify: Notify = Field(default_factory=Notify, description="Who is told of alerts, and how.")
+    grafana: Grafana = Field(default_factory=Grafana, description="Marks on Grafana's charts.")
     access: Access = Field(default_factory=Access, description="Who may do what, and how long a lease to trade lasts.")
     actuate: Actuate = Field(default_factory=Actuate, description="How agents are stopped.")
     agents: tuple[Agent, ...] = Field(min_length=1, description="The fleet.")

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from fleawatch.errors import BadEvent, Problem
-from fleawatch.events import KINDS, Event, decode
+from fleawatch.events import KINDS, Event, FaucetClaimed, decode
 from fleawatch.flow.state import AgentState
 
 LARGEST: Final = 1 << 20
@@ -82,8 +82,8 @@ def _problem(agent: AgentState, fact: Event, now: float) -> Problem | None:
     if fact.at > now + AHEAD_S:
         return Problem("at", f"was {fact.at - now:.0f} s ahead of the service", "set the agent's clock")
     kind = str(type(fact).__struct_config__.tag)
-    if kind in ALWAYS:
-        return None
+    if kind in ALWAYS or (isinstance(fact, FaucetClaimed) and fact.status != "success"):
+        return None  # no ledger shows a claim that was refused
     if kind not in UNREAD:
         return Problem("kind", f"was {kind}, which no agent reports", f"report some of {', '.join(sorted(REPORTED))}")
     collector = UNREAD[kind] or str(getattr(fact, "service", ""))

@@ -279,7 +279,7 @@ def _shown(place: Place, value: object) -> str:
     secret_place = place[:1] == ("agents",) and (len(place) < 3 or place[2] == "keys")
     if place[:2] == ("notify", "channels"):
         secret_place = len(place) < 4 or place[3] not in _SHOWN_OF_CHANNELS
-    secret_place = secret_place or place[0] == "actuate" or place[:2] == ("access", "tokens")
+    secret_place = secret_place or place[0] == "actuate" or place[:2] in (("access", "tokens"), ("grafana", "token"))
     if secret_place or looks_like_key(text) or _CREDENTIALS.search(text):
         return _HIDDEN
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
@@ -359,7 +359,10 @@ def _absolute(config: Config, base: Path) -> Config:
     }
     access = config.access.model_copy(update={"tokens": tokens})
     actuate = config.actuate.model_copy(update={"agents": means})
-    changed: dict[str, Any] = {"agents": agents, "store": store, "notify": notify, "audit": audit}
+    grafana = config.grafana
+    if grafana.token is not None:
+        grafana = grafana.model_copy(update={"token": _placed(grafana.token, base)})
+    changed: dict[str, Any] = {"grafana": grafana, "agents": agents, "store": store, "notify": notify, "audit": audit}
     changed |= {"access": access, "actuate": actuate}
     return config.model_copy(update=changed)
 

@@ -15,9 +15,12 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
+import msgspec
+
 from fleawatch.clock import Clock
 from fleawatch.errors import BadEvent, StoreError
-from fleawatch.events import AMENDABLE, Amended, AnyEvent, Event, Resumed, Tick, check, fact_id, merge
+from fleawatch.events import AMENDABLE, Amended, AnyEvent, Event, Resumed, Tick, check, differences, fact_id, merge
+from fleawatch.events.amend import AGENT
 from fleawatch.flow.outputs import Conclusion, Output
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.rules import RulesInForce
@@ -256,32 +259,55 @@ class Monitor:
                 unique[event.fact_id] = event
         booked = self.store.known(unique)
         new: list[Event] = []
+        second: list[Event] = []
         for identity, event in unique.items():
             before = booked.get(identity)
             if before is None:
                 new.append(event)
                 continue
             repeated += 1
-            amended = self._amended(before, event)
-            if amended is not None:
-                new.append(amended)
-        return new, repeated
+            further = self._further(before, event)
+            if further is not None:
+                new.append(further)
+                second.append(further)
+        recorded = self.store.known([event.fact_id for event in second]) if second else {}
+        return [event for event in new if event.fact_id not in recorded], repeated
+
+    def _further(self, before: AnyEvent, event: Event) -> Event | None:
+        """What there is to book of a fact whose id is recorded; None when it says nothing new.
+
+        Nobody takes a fact away from another: what an agent told under the id of somebody else's escrow or trade does not
+        stand for the platform's word on that.
+        """
+        if before.source == AGENT != event.source and before.agent_id != event.agent_id:
+            return msgspec.structs.replace(event, fact_id=f"{event.fact_id}:{event.agent_id}")
+        return self._amended(before, event)
 
     def _amended(self, before: AnyEvent, event: Event) -> Amended | None:
+        """What a second report of a fact makes of it; None when it says nothing new.
+
+        Its id names what is new. A property is learned once, and a report that differs is told of once, so that no two
+        amendments have one id.
+        """
         if not isinstance(before, AMENDABLE) or type(before) is not type(event):
             return None
-        after = merge(before, event)  # type: ignore[type-var]  # the line above says that both are of one amendable kind
-        if after is before:
+        after = merge(before, event)
+        told = event if event.source == AGENT != before.source and event.agent_id == before.agent_id else None
+        if told is not None and not differences(told, before):
+            told = None
+        if after is before and told is None:
             return None
-        now = self.clock.now()
+        news = [name for name in after.__struct_fields__ if getattr(after, name) != getattr(before, name)]
+        new = "told" if told is not None else "" if after.source != before.source else "+".join(news)
         return Amended(
-            fact_id=f"amended:{event.source}:{event.fact_id}",
+            fact_id=f"amended:{event.source}:{event.fact_id}{new and ':'}{new}",
             agent_id=event.agent_id,
             at=event.at,
-            seen_at=now,
+            seen_at=self.clock.now(),
             source=event.source,
             before=before,
             after=after,
+            told=told,
         )
 
     async def _retried(self, work: Callable[[], T], late: Callable[[], None] | None = None) -> T:

@@ -49,6 +49,9 @@ def places(document: Mapping[str, Any]) -> Iterator[tuple[str, Secret]]:
         for key in SECRETS:
             if isinstance(channel, Mapping) and key in channel:
                 yield from _sound(f"notify.channels.{shown}.{key}", channel[key])
+    grafana = document.get("grafana")
+    if isinstance(grafana, Mapping) and "token" in grafana:
+        yield from _sound("grafana.token", grafana["token"])
     for place, raw in control_places(document):
         yield from _sound(place, raw)
 

@@ -16,14 +16,14 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
 from fleawatch.catalog.fleet import CATALOG
-from fleawatch.flow.outputs import AnyOutput, Notice
+from fleawatch.flow.outputs import AlertChange, AnyOutput, Notice
 from fleawatch.flow.state import FleetState
 from fleawatch.flow.tally import Labels
 from fleawatch.ports import Counts, Observed
@@ -42,7 +42,39 @@ _LATER: Final = frozenset({429, 502, 503, 504})
 _QUIET_S: Final = 60.0
 _DRAWN: Final = frozenset(name for name, event in CATALOG.log_events.items() if event.annotation)
 
+Kind = Literal["halts", "alerts", "strategies", "regimes", "deployments", "money"]
+KINDS: Final[Mapping[Kind, frozenset[str]]] = {
+    "halts": frozenset({"trading_halted", "trading_resumed"}),
+    "alerts": frozenset({"alert_fired", "alert_resolved"}),
+    "strategies": frozenset({"strategy_switch"}),
+    "regimes": frozenset({"regime_changed"}),
+    "deployments": frozenset({"deployment"}),
+    "money": frozenset(
+        {"faucet_claim", "referral_income", "large_win", "large_loss", "wallet_top_up", "escrow_settled"}
+    ),
+}
+"""Marks by what they are about: the events of each kind, as their tags name them."""
+_SHIFTS: Final = frozenset({"mean_shift", "variance_shift"})
+"""Detectors that find another regime and no single return."""
+
 log: Final = logging.getLogger("fleawatch")
+
+
+class _Mark(NamedTuple):
+    event: str
+    text: str
+    tags: tuple[str, ...] = ()
+
+
+def _mark(output: AnyOutput) -> _Mark | None:
+    """What an output looks like on a chart; None for what is never drawn."""
+    if isinstance(output, Notice):
+        shift = output.event == "anomaly_detected" and output.fields.get("detector") in _SHIFTS
+        return _Mark("regime_changed" if shift else output.event, output.message)
+    if isinstance(output, AlertChange) and output.change != "severity_changed" and output.severity != "none":
+        tags = (f"alertname:{output.alert}", f"severity:{output.severity}")
+        return _Mark(f"alert_{output.change}", output.summary, tags)
+    return None
 
 
 class Annotations:
@@ -52,6 +84,9 @@ class Annotations:
         url: address of Grafana, with the path it is served under.
         token: gives the token of a service account for each request.
         dashboard: uid of the only dashboard that shows the marks; empty for every one that asks for the tag `pf`.
+        size: marks that may wait.
+        kinds: what is drawn; None for what the catalog has drawn of an agent's own notices.
+        tags: further tags of each mark.
 
     Attributes:
         sent: marks that Grafana took.
@@ -62,13 +97,24 @@ class Annotations:
     name = "annotations"
     _sending: bool
 
-    def __init__(self, url: str, token: Callable[[], str | None], *, dashboard: str = "", size: int = QUEUE) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: Callable[[], str | None],
+        *,
+        dashboard: str = "",
+        size: int = QUEUE,
+        kinds: Collection[Kind] | None = None,
+        tags: Sequence[str] = (),
+    ) -> None:
         parts = urlsplit(url)
         self._secure, self._host, self._port = parts.scheme == "https", parts.hostname or "", parts.port
         self._path = f"{parts.path.rstrip('/')}/api/annotations"
         self._token = token
         self._dashboard = dashboard
         self._size = size
+        self._drawn = _DRAWN if kinds is None else frozenset(event for kind in kinds for event in KINDS[kind])
+        self._tags = tuple(tags)
         self._keys: dict[str, None] = {}
         self.sent = self.failed = self.lost = 0
         self._said = -_QUIET_S
@@ -90,8 +136,9 @@ class Annotations:
             self.emit(notice)
 
     def emit(self, output: AnyOutput) -> None:
-        """Draw a notice that the catalog has drawn; nothing else, and nothing twice."""
-        if not isinstance(output, Notice) or output.event not in _DRAWN or output.key in self._keys:
+        """Draw what is asked for; nothing else, and nothing twice."""
+        mark = _mark(output)
+        if mark is None or mark.event not in self._drawn or output.key in self._keys:
             return
         self._keys[output.key] = None
         if len(self._keys) > _MOST_KEYS:
@@ -99,7 +146,7 @@ class Annotations:
         if len(self._waiting) >= self._size:
             self._waiting.popleft()
             self.lost += 1
-        self._waiting.append(self._body(output))
+        self._waiting.append(self._body(output, mark))
         self._start()
         self._wanted.set()
 
@@ -208,12 +255,13 @@ class Annotations:
             return http.client.HTTPSConnection(self._host, self._port, timeout=WITHIN_S, context=context)
         return http.client.HTTPConnection(self._host, self._port, timeout=WITHIN_S)
 
-    def _body(self, notice: Notice) -> bytes:
+    def _body(self, output: AnyOutput, mark: _Mark) -> bytes:
+        agent = (f"agent_id:{scrub(output.agent_id)}",) if output.agent_id else ()
         document: dict[str, Any] = {
-            "time": round(notice.at * 1000),
-            "tags": ["pf", f"agent_id:{scrub(notice.agent_id)}", f"event:{notice.event}"],
+            "time": round(output.at * 1000),
+            "tags": ["pf", *agent, f"event:{mark.event}", *mark.tags, *self._tags],
             # Grafana shows the text as HTML.
-            "text": html.escape(scrub(notice.message)[:LONGEST_TEXT], quote=False),
+            "text": html.escape(scrub(mark.text)[:LONGEST_TEXT], quote=False),
         }
         if self._dashboard:
             document["dashboardUID"] = self._dashboard

@@ -9,12 +9,14 @@ when it changed.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Final
 
 from fleawatch.catalog.assembly import Catalog
 from fleawatch.catalog.spec import Owner, Scheme
 from fleawatch.flow.samples import OF_PROCESS, Memory, readers_of
 from fleawatch.flow.state import FleetState
+from fleawatch.ports import Counts
 from fleawatch.sinks.aliases import derived
 from fleawatch.sinks.batch import Batch, Roster
 from fleawatch.sinks.negotiation import compress, negotiate
@@ -43,6 +45,7 @@ class Exposition:
         owners: tuple[Owner, ...] = ("monitor",),
         aliases: frozenset[Scheme] = frozenset(),
         process: ProcessReading | None = None,
+        counts: Callable[[], Counts] | None = None,
     ) -> None:
         """Prepare what is the same for every scrape.
 
@@ -51,7 +54,9 @@ class Exposition:
             owners: whose metrics are exported; those of another owner are left to it.
             aliases: naming schemes of public guides that are served beside the canonical names.
             process: what this process says of itself; its own reading when None.
+            counts: what a sink of this process has counted, which is in no state: counters of the fleet.
         """
+        self._counts = counts or dict
         self._readers = readers_of(catalog, *owners)
         self._pages = Pages(catalog, derived(catalog, owners, aliases))
         self._process = process or process_reading()
@@ -100,8 +105,9 @@ class Exposition:
         for reader in self._readers.fleet:
             pages.singles(reader.metric.name, reader.read(state, at))
         counted = self._readers.counted
+        counts = self._counts()
         for name, series in counted.fleet_counters(state):
-            pages.singles(name, series)
+            pages.singles(name, counts.get(name, series))
         for name, distributions in counted.fleet_histograms(state):
             pages.single_distributions(name, distributions)
         for name, found in self._process().items():

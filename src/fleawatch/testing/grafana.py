@@ -46,6 +46,13 @@ class GrafanaServer:
                 self.end_headers()
                 self.wfile.write(sent)
 
+            def do_GET(self) -> None:
+                sent = b'{"database": "ok"}'
+                self.send_response(200 if self.path == f"{outer._path}/api/health" else 404)
+                self.send_header("Content-Length", str(len(sent)))
+                self.end_headers()
+                self.wfile.write(sent)
+
             def log_message(self, *_: Any) -> None:
                 """A test is no place for an access log."""
 

@@ -280,6 +280,19 @@ def test_a_kind_that_the_service_reads_itself_is_not_sent_again(server, spool):
     assert server.requests == [1, 1]
 
 
+def test_a_claim_that_was_paid_silences_none_that_was_refused(server, spool):
+    """The service reads the one in the ledger and the other nowhere: they are two kinds."""
+    server.refuse = {"faucet_claimed"}
+    telemetry = telemetry_to(server, spool)
+    telemetry.faucet_claim("success", 1)
+    assert telemetry.flush(10)
+    server.refuse = set()
+    telemetry.faucet_claim("rejected")
+    telemetry.faucet_claim("success", 1)
+    assert telemetry.shutdown()
+    assert [fact["status"] for fact in server.taken.values() if fact["kind"] == "faucet_claimed"] == ["rejected"]
+
+
 @pytest.mark.parametrize("status", [400, 413])
 def test_a_batch_that_is_too_much_is_halved(spool, status):
     """Until the fact at fault is alone: it is counted and let go, and the others arrive."""

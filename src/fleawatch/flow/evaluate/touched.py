@@ -75,6 +75,6 @@ TOUCHED: Final[dict[str, frozenset[str]]] = {
     "halt_confirmed": _names(gate.READY),
     "resumed": _names(gate.READY),
     "delivered": _names(platform.NOTIFICATIONS),
-    "amended": _NAV | _TRADES | _CASH,
+    "amended": _NAV | _TRADES | _CASH | _SHOWN | _ESCROW,
 }
 """By kind of fact."""

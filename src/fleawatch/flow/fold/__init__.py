@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from fleawatch.events import Event
-from fleawatch.flow.fold import conduct, control, escrow, ledger, play, profile, readings, trading, wallet
+from fleawatch.flow.fold import amended, conduct, control, escrow, ledger, play, profile, readings, trading, wallet
 from fleawatch.flow.fold.equity import ignore, remember
 from fleawatch.flow.fold.profile import agent_of
 from fleawatch.flow.state import AgentState, FleetState
@@ -37,6 +37,7 @@ _LEVELS: Final[dict[type[Event], Handler]] = {
 }
 """Handlers of readings and of facts that know by themselves whether they are booked."""
 _ONCE: Final[dict[type[Event], Handler]] = {
+    **amended.HANDLERS,
     **play.HANDLERS,
     **trading.HANDLERS,
     **escrow.HANDLERS,

@@ -123,6 +123,9 @@ def completed(fleet: FleetState, agent: AgentState, event: EscrowCompleted, _: f
     if event.escrow_id in agent.ended_escrows:
         return
     held = _hold(agent, event.escrow_id, 0.0)
+    if held.status == "completed":
+        ignore(fleet, "escrow_completed_again")
+        return
     if held.status == "funded":
         held.status = "completed"
     other = _other(fleet, agent, held)
@@ -182,9 +185,16 @@ def refunded(fleet: FleetState, agent: AgentState, event: EscrowRefunded, at: fl
 
 
 def disputed(fleet: FleetState, agent: AgentState, event: EscrowDisputed, at: float) -> None:
-    """A dispute: the money has left the equity until it comes back, and is shown as at risk."""
+    """A dispute: the money has left the equity until it comes back, and is shown as at risk.
+
+    It is the creator's money: where that agent is read, the word of its worker moves and counts nothing.
+    """
     held = _ending(fleet, agent, event.escrow_id, 0.0)
     if held is None or held.status == "disputed":
+        return
+    creator = fleet_worker(fleet, agent, held.counterparty) if held.role == "counterparty" else None
+    if creator is not None and not creator.self_reported:
+        ignore(fleet, "creator_is_read")
         return
     held.status = "disputed"
     other = _other(fleet, agent, held)

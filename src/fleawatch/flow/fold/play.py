@@ -1,7 +1,7 @@
 """Bets: what a settled stake does to the books, and what single bets say about games.
 
-Where the ledger is read, it alone settles stakes; single bets (history, the agent's own reports) then say which game
-and strategy it was. For an agent that only reports itself, the single bets are the books.
+Where the ledger is read, it alone settles stakes; single bets then say which game and strategy it was, those of the
+platform's history, to which the agent's reports add what only the agent knows. For an agent that only reports itself, the single bets are the books.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from fleawatch.events import (
     TournamentEntered,
     TournamentPaid,
 )
+from fleawatch.events.amend import AGENT
 from fleawatch.flow.fold.anomalies import judge_result, share_of
 from fleawatch.flow.fold.equity import ignore, reported_move, settle
 from fleawatch.flow.fold.limits import limit_of
@@ -114,7 +115,20 @@ def count_trade(
 
 
 def bet(fleet: FleetState, agent: AgentState, event: BetSettled, at: float) -> None:
-    """One bet, seen by itself: its game's rounds and win ratio, and the attribution of its result."""
+    """One bet, seen by itself. What the agent tells of it waits for the platform's word where the platform's bets are read."""
+    if event.source == AGENT and waits_for_platform(agent):
+        agent.last_fact_at = max(agent.last_fact_at, min(event.at, event.seen_at))
+        return
+    book_bet(fleet, agent, event, at)
+
+
+def waits_for_platform(agent: AgentState) -> bool:
+    """Whether the platform's bets are read one by one, so that each counts when the platform has told it."""
+    return "bets" in agent.profile.collectors
+
+
+def book_bet(fleet: FleetState, agent: AgentState, event: BetSettled, at: float) -> None:
+    """Count a bet: its game's rounds and win ratio, and the attribution of its result."""
     stake, payout = float(event.stake), float(event.payout)
     game = word(agent, GAME_TYPE, event.game)
     outcome = outcome_of(payout - stake)

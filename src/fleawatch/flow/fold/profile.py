@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from fleawatch.catalog.fleet import CATALOG
+from fleawatch.catalog.wallet import FAUCET
 from fleawatch.events import AgentDeclared, AgentIdentified, AgentRetired, Event
-from fleawatch.flow.fold.equity import COLLECTED, ignore, leave_fleet, refresh_awaited, settle, transfer
+from fleawatch.flow.fold.equity import COLLECTED, MONEY, ignore, leave_fleet, refresh_awaited, settle, transfer
 from fleawatch.flow.fold.readings import refresh_unknown
 from fleawatch.flow.fold.transit import party_left
 from fleawatch.flow.history import History
-from fleawatch.flow.state import AgentState, FleetState, Profile
+from fleawatch.flow.state import AgentState, FleetState, Happening, Profile
 from fleawatch.risk.attribution import Attribution
 from fleawatch.risk.performance import Performance
 
@@ -20,6 +22,9 @@ RETIRED_KEPT: Final = 10_000
 FORMER_KEPT: Final = 16
 """Strategies an agent followed before that are remembered for trades which are seen, or amended, late."""
 
+_ITS_OWN: Final = frozenset(metric.name for metric in CATALOG.owned_by("agent")) - {"pf_trade_slippage_ratio"}
+"""What nobody but the agent knows, and nothing tells again; slippage is measured on the platform's rows anew."""
+
 NO_CAPITAL: Final = "no capital is declared and nobody reports the account value"
 
 
@@ -27,14 +32,15 @@ def declared(fleet: FleetState, event: AgentDeclared) -> None:
     """The operator watches an agent. Declaring it again changes its properties and none of its results.
 
     What it holds where it is read no longer, or where its collateral is now said to be another, comes and goes as a
-    flow. An agent that has only reported itself and now gets its ledger read starts anew: the ledger tells it all.
+    flow. An agent that has only reported itself and now gets its ledger read starts anew, declared before or not: the
+    ledger tells it all. One whose money was read before goes on, for what was read is not told again.
     """
     if not event.agent_id:
         ignore(fleet, "no_agent")
         return
     fleet.retired.pop(event.agent_id, None)
     agent = fleet.agents.get(event.agent_id)
-    if agent is not None and not agent.profile.declared_at and "casino" in event.collectors:
+    if agent is not None and not agent.profile.was_read and "casino" in event.collectors:
         agent = _start_anew(fleet, agent)
     agent = agent or _new(fleet, event.agent_id)
     _drop_parts(agent, event)
@@ -50,11 +56,14 @@ def declared(fleet: FleetState, event: AgentDeclared) -> None:
         trades=event.trades,
         recipients=event.recipients,
         declared_at=event.at,
+        was_read=old.was_read or not MONEY.isdisjoint(event.collectors),
     )
     if not old.declared_at:
         agent.profile.strategy = event.strategy
     elif event.strategy != old.declared_strategy:
         follow(agent, event.strategy, event.at)
+    if old.declared_at and event.version not in ("", old.version):
+        _tell_deployment(fleet, agent, event, old.version)
     for service, platform_id in event.platform_ids.items():
         _know_as(fleet, agent, service, platform_id)
     _set_capital(agent, event)
@@ -64,6 +73,18 @@ def declared(fleet: FleetState, event: AgentDeclared) -> None:
     refresh_unknown(agent, event.at)
     if agent.parts or agent.equity is not None:
         settle(fleet, agent, min(event.at, event.seen_at))
+
+
+def _tell_deployment(fleet: FleetState, agent: AgentState, event: AgentDeclared, before: str) -> None:
+    fleet.happened.append(
+        Happening(
+            what="deployment",
+            agent_id=agent.agent_id,
+            at=event.at,
+            subject=event.version,
+            fields={"before": before, "after": event.version},
+        )
+    )
 
 
 def _drop_parts(agent: AgentState, event: AgentDeclared) -> None:
@@ -148,6 +169,15 @@ def _start_anew(fleet: FleetState, agent: AgentState) -> AgentState:
     fresh = _new(fleet, agent.agent_id)
     fresh.health, fresh.control, fresh.recent = agent.health, agent.control, agent.recent
     fresh.seen_at, fresh.profile.platform_ids = agent.seen_at, agent.profile.platform_ids
+    fresh.orders, fresh.words, fresh.span_errors = agent.orders, agent.words, agent.span_errors
+    for name, series in agent.tallies.counters.items():
+        if name in _ITS_OWN:
+            fresh.tallies.counters[name] = series
+        elif name == FAUCET.name:
+            fresh.tallies.counters[name] = {labels: count for labels, count in series.items() if labels != ("success",)}
+    for name, spread in agent.tallies.distributions.items():
+        if name in _ITS_OWN:
+            fresh.tallies.distributions[name] = spread
     return fresh
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from fleawatch.catalog.declare import FILLED, LATENCY, SLIPPAGE
+from fleawatch.catalog.declare import FILLED, LATENCY
 from fleawatch.catalog.labels import ASSET, ENDPOINT, MARKET, ORDER_REASON, STRATEGY
 from fleawatch.events import (
-    Amended,
     CapitalReported,
     CollateralMoved,
     Event,
@@ -29,9 +28,10 @@ from fleawatch.events import (
 from fleawatch.events.amend import AGENT
 from fleawatch.events.trading import RestingOrder
 from fleawatch.flow.books import Resting
+from fleawatch.flow.fold import slippage
 from fleawatch.flow.fold.equity import ignore, settle, transfer
 from fleawatch.flow.fold.orders import attempt_reported, fill_seen
-from fleawatch.flow.fold.play import attribute, attributed, count_trade, strategy_of
+from fleawatch.flow.fold.play import attribute, count_trade, strategy_of
 from fleawatch.flow.state import AgentState, FleetState, Market, Position
 from fleawatch.flow.words import word
 
@@ -113,15 +113,18 @@ def filled(fleet: FleetState, agent: AgentState, event: OrderFilled, at: float) 
     if event.trade_id in agent.trading.fill_ids:
         ignore(fleet, "fill_again")
         return
-    fill_seen(fleet, agent, event)
     _acted(agent, event)
-    if event.source != AGENT or "trading" not in agent.profile.collectors:
-        _book_fill(fleet, agent, event, at)
+    if event.source == AGENT and "trading" in agent.profile.collectors:
+        slippage.told(fleet, agent, event, at)
+    else:
+        book_fill(fleet, agent, event, at)
 
 
-def _book_fill(fleet: FleetState, agent: AgentState, event: OrderFilled, at: float) -> None:
+def book_fill(fleet: FleetState, agent: AgentState, event: OrderFilled, at: float) -> None:
     """Its fee is paid now, its notional counts, its slippage is measured against the expected price."""
     trading = agent.trading
+    fill_seen(fleet, agent, event)
+    event = slippage.shown(fleet, agent, event, at)
     _keep(trading.fill_ids, event.trade_id)
     fee, notional = float(event.fee_usd), float(event.notional_usd)
     market = trading.markets.setdefault(word(agent, MARKET, event.market), Market())
@@ -135,7 +138,7 @@ def _book_fill(fleet: FleetState, agent: AgentState, event: OrderFilled, at: flo
     agent.tallies.add("pf_trade_volume_usdc_total", (strategy, asset, event.side), notional)
     if fee > 0:
         agent.tallies.add("pf_trade_fees_usdc_total", (strategy, asset), fee)
-    count_slippage(agent, event)
+    slippage.measure(agent, event)
     _since(agent, event.at)
     _value(fleet, agent, at)
 
@@ -242,39 +245,6 @@ def price_seen(_: FleetState, agent: AgentState, event: MarketTick | OrderBookSn
     agent.health.market_at = max(agent.health.market_at or 0.0, min(event.at, event.seen_at))
 
 
-def count_slippage(agent: AgentState, event: OrderFilled) -> None:
-    """Measure a fill against the price expected at decision time; without one there is nothing to measure."""
-    if not event.expected_price:
-        return
-    expected = float(event.expected_price)
-    signed = (float(event.price) - expected) / expected * (1 if event.side == "buy" else -1)
-    agent.tallies.observe("pf_trade_slippage_ratio", (word(agent, MARKET, event.market),), SLIPPAGE, max(0.0, signed))
-    if signed:
-        strategy = word(agent, STRATEGY, event.strategy or agent.profile.strategy_at(event.at))
-        asset = word(agent, ASSET, event.market.partition("-")[0])
-        direction = "adverse" if signed > 0 else "improvement"
-        cost = abs(signed) * float(event.notional_usd)
-        agent.tallies.add("pf_trade_slippage_cost_usdc_total", (strategy, asset, direction), cost)
-
-
-def amended(fleet: FleetState, agent: AgentState, event: Amended, at: float) -> None:
-    """A booked fact is known better: what was booked by its old properties moves to the new ones."""
-    before, after = event.before, event.after
-    if before.agent_id != agent.agent_id or after.agent_id != agent.agent_id:
-        return
-    if isinstance(before, OrderFilled) or isinstance(after, OrderFilled):
-        if not isinstance(before, OrderFilled) or not isinstance(after, OrderFilled):
-            return
-        if before.source == AGENT != after.source and after.trade_id not in agent.trading.fill_ids:
-            _book_fill(fleet, agent, after, at)
-        elif not before.expected_price:
-            count_slippage(agent, after)
-        return
-    old, new = attributed(agent, before), attributed(agent, after)
-    if old != new:
-        agent.attribution.move(old, new)
-
-
 def _realize(agent: AgentState, happened: float, amount: float) -> None:
     agent.trading.realized += amount
     if _in_capital(agent, happened):
@@ -324,7 +294,6 @@ LEVEL_HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {
     OrderBookSnapshot: price_seen,
 }
 HANDLERS: Final[dict[type[Event], Callable[..., None]]] = {
-    Amended: amended,
     OrderPlaced: placed,
     FundingPaid: funding,
     CollateralMoved: collateral,

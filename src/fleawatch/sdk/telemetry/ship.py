@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from fleawatch.errors import BadEvent
-from fleawatch.events import Event, decode, encode
+from fleawatch.events import Event, FaucetClaimed, decode, encode
 from fleawatch.flow.state import FleetState
 from fleawatch.ports import Observed
 from fleawatch.sdk.telemetry.spool import Spool
@@ -229,13 +229,13 @@ class Ship:
         if lines:
             self.refused += len(lines)
             self._say("refused", f"the service refused {len(lines)} facts: {answer.why}")
-        with self._lock:
-            self._spool.done()
         until = time.monotonic() + LEFT_OUT_S
         for number, for_its_kind in lines:
             if for_its_kind and 0 < number <= len(batch):
                 with contextlib.suppress(BadEvent):  # of a version of this library that is not ours
                     self._unwanted[_sort_of(decode(batch[number - 1]))] = until
+        with self._lock:
+            self._spool.done()  # last: whoever waits for an empty spool then finds all of this done
         return True
 
     def _say(self, what: str, text: str) -> None:
@@ -288,8 +288,8 @@ def precious(line: bytes) -> bool:
 
 
 def _sort_of(fact: Event) -> Hashable:
-    """What decides whether a service takes it: its kind, and the platform's service where it names one."""
-    return fact.__struct_config__.tag, getattr(fact, "service", "")
+    """What decides whether a service takes it: its kind, the platform's service where it names one, and how a claim ended."""
+    return fact.__struct_config__.tag, fact.status if isinstance(fact, FaucetClaimed) else getattr(fact, "service", "")
 
 
 def _answer(status: int, retry_after: str | None, body: bytes) -> Answer:
