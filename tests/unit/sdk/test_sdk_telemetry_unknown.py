@@ -293,3 +293,22 @@ def test_a_step_that_fails_is_not_done():
     (span,) = seen.spans("pf.escrow.complete")
     assert "pf.escrow_status" not in span["attributes"]
     assert not seen.facts("escrow_completed")
+
+
+@every
+@pytest.mark.parametrize("told", [True, False])
+def test_an_order_that_the_platform_took_is_no_failure_when_its_answer_cannot_be_read(post, told, platform):
+    """The agent breaks over the body: the order may exist, unless it was told what became of it."""
+    platform.says = [200]
+
+    def work(telemetry):
+        with order(telemetry) as attempt:
+            assert post(telemetry, platform.url + OPEN) == 200
+            if told:
+                attempt.rejected("insufficient_margin")
+            raise ValueError("no JSON")
+
+    with capture() as seen:
+        with pytest.raises(ValueError, match="no JSON"):
+            work(seen.telemetry)
+        assert [fact["status"] for fact in seen.facts("order_placed")] == ["error" if told else "timeout"]

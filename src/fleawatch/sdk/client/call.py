@@ -19,6 +19,7 @@ from fleawatch.sdk.telemetry.propagation import chosen, inject
 from fleawatch.sdk.telemetry.resends import Key
 
 _FAILED_FROM: Final = 400
+_DONE: Final = range(200, 300)
 _BROKEN_FROM: Final = 500
 _TOO_MANY: Final = 429
 
@@ -89,7 +90,7 @@ class Call(Operation):
             if may_be_done(self._code, error):
                 self._within.left_open(str(self._code) if error is None else type(error).__name__)
             elif answered:
-                self._within.answered_again()
+                self._within.was_answered(taken_on=self._code in _DONE)
 
     def propagate(self, headers: MutableMapping[str, str], hosts: tuple[str, ...]) -> None:
         """Put the trace context into the headers, for hosts that may know it, as `OTEL_PROPAGATORS` says."""

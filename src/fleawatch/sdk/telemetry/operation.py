@@ -65,8 +65,8 @@ class Operation:
     """
 
     __slots__ = (
-        "_arguments", "_began", "_desk", "_follows", "_live", "_outer", "_token", "attributes", "doubt", "ended_ns", "error",
-        "links", "moments", "place", "record", "started_ns",
+        "_arguments", "_began", "_desk", "_follows", "_live", "_outer", "_taken_on", "_token", "attributes", "doubt", "ended_ns",
+        "error", "links", "moments", "place", "record", "started_ns",
     )  # fmt: skip
 
     span_name: ClassVar[str] = ""
@@ -83,6 +83,7 @@ class Operation:
         self.place: Place | None = None
         self.error: BaseException | None = None
         self.doubt = ""
+        self._taken_on = False
         self.attributes: dict[str, Any] = {}
         self.moments: list[tuple[str, int, dict[str, Any]]] = []
         self.links: tuple[SpanLink, ...] = ()
@@ -115,6 +116,8 @@ class Operation:
         desk = self._desk
         self.ended_ns = self.started_ns + desk.elapsed_ns() - self._began
         self.error = error
+        if error is not None and self._taken_on and not self.doubt:
+            self.doubt = type(error).__name__
         if self._left_here() and self._token is not None:
             left(self._token)
         if self._live is not None and desk.provider is not None:
@@ -181,8 +184,13 @@ class Operation:
         """A call within it that changes something was not answered, and may have been done; `why` is a class of errors."""
         self.doubt = why
 
-    def answered_again(self) -> None:
-        """A call within it that changes something was answered: that settles an earlier one, if both are one."""
+    def was_answered(self, *, taken_on: bool) -> None:
+        """A call within it that changes something was answered: that settles an earlier one, if both are one.
+
+        `taken_on`: the platform said that it did it. Whatever then keeps the agent from reading what came of it, such as a body that
+        cannot be parsed, does not undo it.
+        """
+        self._taken_on = self._taken_on or taken_on
         if self.repeatable:
             self.doubt = ""
 
