@@ -101,7 +101,7 @@ def test_a_rejected_order_is_rejected_for_its_reason(watched):
 
 def test_a_refusal_that_is_raised_again_is_a_refusal(watched):
     """What was told of an order holds; the error that ends the block is its span's."""
-    with pytest.raises(RuntimeError, match="402"):  # noqa: SIM117 - the line that raises is one
+    with pytest.raises(RuntimeError, match="402"):  # noqa: PT012, SIM117 - what is told before it raises is the point
         with order(watched) as placed:
             placed.rejected("insufficient_balance")
             raise RuntimeError("402")
@@ -112,7 +112,7 @@ def test_a_refusal_that_is_raised_again_is_a_refusal(watched):
 @pytest.mark.parametrize("error", [KeyError("later"), TimeoutError("later"), asyncio.CancelledError()])
 def test_a_filled_order_is_no_failure_whatever_comes_after_it(watched, error):
     """It is with the platform: an error of what the block did next changes nothing of that."""
-    with pytest.raises(type(error)):  # noqa: SIM117 - the line that raises is one
+    with pytest.raises(type(error)):  # noqa: PT012, SIM117 - what is told before it raises is the point
         with order(watched) as placed:
             placed.filled("ord-1", price=100)
             raise error
@@ -459,6 +459,37 @@ def test_a_program_that_ends_closes_its_sinks():
     """Without a call of `shutdown`, what was told is carried and every sink is closed."""
     done = subprocess.run([sys.executable, "-c", ENDS], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.split() == ["closed", "with", "1"], done.stderr
+
+
+CHILDREN = """
+import multiprocessing, sys
+from fleawatch import Telemetry
+
+def make():
+    return Telemetry("a-1", logs=sys.argv[1], environ={}, heartbeat_s=None)
+
+def claim(telemetry):
+    (telemetry or make()).faucet_claim("success", 1)
+
+if __name__ == "__main__":
+    method = sys.argv[2]
+    telemetry = make() if method == "fork" else None
+    children = [multiprocessing.get_context(method).Process(target=claim, args=(telemetry,)) for _ in range(3)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_a_child_of_multiprocessing_loses_nothing_at_its_end(tmp_path, method):
+    """It ends without `atexit`, whether it has its parent's telemetry or made one of its own."""
+    program, log = tmp_path / "program.py", tmp_path / "log"
+    program.write_text(CHILDREN)
+    command = [sys.executable, str(program), str(log), method]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert log.read_text().count('"event":"faucet_claim"') == 3, done.stderr
 
 
 def test_an_operation_belongs_to_the_strategy_that_was_followed_then():
