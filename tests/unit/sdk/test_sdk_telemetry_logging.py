@@ -139,7 +139,7 @@ def test_an_error_that_cannot_be_told_is_named(logger, file):
             raise RuntimeError
 
     try:
-        raise Odd
+        raise Odd  # noqa: TRY301 - it is logged where it is caught
     except Odd:
         logger.exception("failed")
     (line,) = lines(logger, file)
