@@ -86,7 +86,8 @@ class Otlp:
 
     def __init__(self, connect: Callable[[], SpanExporter], resource: Mapping[str, Any], *, size: int = QUEUE) -> None:
         self._connect = connect
-        self._known = dict(resource)
+        # With what OTEL_RESOURCE_ATTRIBUTES says of the deployment, and the SDK of itself; what is given wins.
+        self._known = Resource.create(dict(resource))
         self._size = size
         self._waiting: deque[SpanRecord] = deque()
         self._begin()
@@ -141,7 +142,7 @@ class Otlp:
     def _begin(self) -> None:
         self.dropped = 0
         self._exporter = self._connect()
-        self._resource = Resource({**self._known, "service.instance.id": str(uuid.uuid4())})
+        self._resource = self._known.merge(Resource({"service.instance.id": str(uuid.uuid4())}))
         self._wanted, self._ended = threading.Event(), threading.Event()
         self._sending = 0
         self._thread = threading.Thread(target=self._run, name="fleawatch-otlp", daemon=True)

@@ -99,6 +99,28 @@ def test_a_rejected_order_is_rejected_for_its_reason(watched):
     assert not watched.facts(OrderFilled)
 
 
+def test_a_refusal_that_is_raised_again_is_a_refusal(watched):
+    """What was told of an order holds; the error that ends the block is its span's."""
+    with pytest.raises(RuntimeError, match="402"):  # noqa: PT012, SIM117 - what is told before it raises is the point
+        with order(watched) as placed:
+            placed.rejected("insufficient_balance")
+            raise RuntimeError("402")
+    (attempt,) = watched.facts(OrderPlaced)
+    assert (attempt.status, attempt.reason) == ("rejected", "insufficient_balance")
+
+
+@pytest.mark.parametrize("error", [KeyError("later"), TimeoutError("later"), asyncio.CancelledError()])
+def test_a_filled_order_is_no_failure_whatever_comes_after_it(watched, error):
+    """It is with the platform: an error of what the block did next changes nothing of that."""
+    with pytest.raises(type(error)):  # noqa: PT012, SIM117 - what is told before it raises is the point
+        with order(watched) as placed:
+            placed.filled("ord-1", price=100)
+            raise error
+    (attempt,) = watched.facts(OrderPlaced)
+    assert (attempt.status, attempt.reason) == ("success", None)
+    assert watched.span("pf.trade.execute").error_type == type(error).__name__
+
+
 class ReadTimeout(Exception):
     """A client's own time-out, which is no TimeoutError."""
 
@@ -186,6 +208,45 @@ def test_a_decorator_makes_each_call_an_operation(watched):
     assert [decide(1), decide(2), asyncio.run(decide_later(3))] == [1, 2, 3]
     assert sorted(fact.result for fact in watched.facts(DecisionCycle)) == ["acted", "no_action", "no_action"]
     assert current_operation() is None
+
+
+def test_a_decorated_generator_lasts_until_it_ends(watched):
+    """Its body is inside the operation, also the error that ends it; what is sent to it arrives."""
+
+    @watched.telemetry.cycle(market="BTC-USD")
+    def stepped():
+        got = yield 1
+        with watched.telemetry.signal("BTC-USD"):
+            raise ValueError(got)
+
+    steps = stepped()
+    assert next(steps) == 1
+    with pytest.raises(ValueError, match="sent"):
+        steps.send("sent")
+    cycle, signal = watched.span("pf.decision_cycle"), watched.span("pf.signal.analysis")
+    assert (cycle.error_type, signal.parent_id) == ("ValueError", cycle.span_id)
+
+
+def test_a_decorated_async_generator_lasts_until_it_ends(watched):
+    """Also when its reader gives up: the generator within is closed before the operation ends."""
+    closed = []
+
+    @watched.telemetry.cycle(market="BTC-USD")
+    async def streamed():
+        try:
+            with watched.telemetry.signal("BTC-USD"):
+                yield 1
+        finally:
+            closed.append(current_operation())
+
+    async def main():
+        items = streamed()
+        assert await anext(items) == 1
+        await items.aclose()
+
+    asyncio.run(main())
+    cycle, signal = watched.span("pf.decision_cycle"), watched.span("pf.signal.analysis")
+    assert (type(closed[0]).__name__, signal.parent_id) == ("Cycle", cycle.span_id)
 
 
 def test_an_operation_is_the_current_span_of_opentelemetry(watched):
@@ -398,6 +459,37 @@ def test_a_program_that_ends_closes_its_sinks():
     """Without a call of `shutdown`, what was told is carried and every sink is closed."""
     done = subprocess.run([sys.executable, "-c", ENDS], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.split() == ["closed", "with", "1"], done.stderr
+
+
+CHILDREN = """
+import multiprocessing, sys
+from fleawatch import Telemetry
+
+def make():
+    return Telemetry("a-1", logs=sys.argv[1], environ={}, heartbeat_s=None)
+
+def claim(telemetry):
+    (telemetry or make()).faucet_claim("success", 1)
+
+if __name__ == "__main__":
+    method = sys.argv[2]
+    telemetry = make() if method == "fork" else None
+    children = [multiprocessing.get_context(method).Process(target=claim, args=(telemetry,)) for _ in range(3)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_a_child_of_multiprocessing_loses_nothing_at_its_end(tmp_path, method):
+    """It ends without `atexit`, whether it has its parent's telemetry or made one of its own."""
+    program, log = tmp_path / "program.py", tmp_path / "log"
+    program.write_text(CHILDREN)
+    command = [sys.executable, str(program), str(log), method]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert log.read_text().count('"event":"faucet_claim"') == 3, done.stderr
 
 
 def test_an_operation_belongs_to_the_strategy_that_was_followed_then():

@@ -131,6 +131,29 @@ def test_whatever_is_logged_is_one_line(logger, file):
     assert (line["x"], line["odd"], line["set"]) == (None, "<Odd: RuntimeError>", [1])
 
 
+def test_an_error_that_cannot_be_told_is_named(logger, file):
+    """Its own text raises; the line is there all the same."""
+
+    class Odd(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    try:
+        raise Odd  # noqa: TRY301 - it is logged where it is caught
+    except Odd:
+        logger.exception("failed")
+    (line,) = lines(logger, file)
+    assert (line["error.kind"], line["error.message"]) == ("Odd", "<Odd: RuntimeError>")
+
+
+def test_structlog_mixes_no_ids_of_two_spans(telemetry):
+    """Who names a trace is not given the rest of another one."""
+    with telemetry.cycle():
+        event = telemetry.log_processor()(None, "info", {"event": "x", "trace_id": "mine"})
+    assert event["trace_id"] == "mine"
+    assert not {"span_id", "dd.trace_id", "dd.span_id"} & event.keys()
+
+
 def test_behind_a_queue_the_ids_are_those_of_the_caller(telemetry):
     """The filter takes them before the record changes its thread."""
     waiting, written = queue.Queue(), []

@@ -24,11 +24,14 @@ def test_an_argument_wins_over_the_environment_and_that_over_the_file(tmp_path):
         ({"DD_ENV": "prod"}, "environment", "prod"),
         ({"OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=stage,cloud.region=eu"}, "environment", "stage"),
         ({"OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=stage,cloud.region=eu"}, "region", "eu"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "deployment.environment=stage"}, "environment", "stage"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=trading%20desk"}, "service_name", "trading desk"),
         ({"OTEL_SERVICE_NAME": "desk"}, "service_name", "desk"),
         ({"DD_SERVICE": "desk"}, "service_name", "desk"),
         ({"DD_VERSION": "1.2"}, "version", "1.2"),
         ({"DD_AGENT_HOST": "10.0.0.1"}, "statsd", "udp://10.0.0.1:8125"),
         ({"DD_AGENT_HOST": "10.0.0.1", "DD_DOGSTATSD_PORT": "9125"}, "statsd", "udp://10.0.0.1:9125"),
+        ({"DD_AGENT_HOST": "fd00::1"}, "statsd", "udp://[fd00::1]:8125"),
         ({"DD_DOGSTATSD_URL": "unix:///var/run/dsd.socket"}, "statsd", "unix:///var/run/dsd.socket"),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"}, "otlp", "http://c:4318"),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_SDK_DISABLED": "true"}, "otlp", None),
@@ -55,6 +58,21 @@ def test_every_complaint_comes_at_once(tmp_path):
     for name in ("colour", "sample", "otlp", "metrics", "traces", "shape", "agent_id"):
         assert name in text
     assert "hunter2" not in text
+
+
+@pytest.mark.parametrize("chosen", [{"metrics": "127.0.0.1:65536"}, {"metrics": "here:²"}, {"private": 3}])
+def test_values_of_another_kind_are_complaints(chosen):
+    """A port that is none, a list that is none: no error of another kind."""
+    with pytest.raises(BadConfig, match=next(iter(chosen))):
+        settings(chosen, AGENT)
+
+
+def test_a_file_whose_table_is_none_is_a_complaint(tmp_path):
+    """The name stands for something else."""
+    file = tmp_path / "agent.toml"
+    file.write_text('telemetry = "on"\n')
+    with pytest.raises(BadConfig, match="was no table"):
+        settings({}, AGENT, file)
 
 
 def test_a_key_is_no_name_of_an_agent():

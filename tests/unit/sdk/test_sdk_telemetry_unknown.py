@@ -311,4 +311,4 @@ def test_an_order_that_the_platform_took_is_no_failure_when_its_answer_cannot_be
     with capture() as seen:
         with pytest.raises(ValueError, match="no JSON"):
             work(seen.telemetry)
-        assert [fact["status"] for fact in seen.facts("order_placed")] == ["error" if told else "timeout"]
+        assert [fact["status"] for fact in seen.facts("order_placed")] == ["rejected" if told else "timeout"]

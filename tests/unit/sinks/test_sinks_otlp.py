@@ -76,12 +76,15 @@ def test_parents_links_events_and_status(server):
     assert plain(escrow.attributes)["pf.counterparty"] != "ag_worker"
 
 
-def test_the_resource_says_what_process_it_is(server):
-    """Of the catalog's resource attributes, with an id of its own for every process."""
+def test_the_resource_says_what_process_it_is(server, monkeypatch):
+    """Of the catalog's resource attributes, with an id of its own for every process, and what the deployment says beside."""
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "k8s.pod.name=pod%201,service.namespace=theirs")
     run(server, services="trading,escrow")
     resource = server.resource
     assert [value.string_value for value in resource.pop("pf.services").values] == ["trading", "escrow"]
-    assert resource.keys() <= {attribute.name for attribute in RESOURCE} | {"telemetry.sdk.name"}
+    assert resource.pop("k8s.pod.name") == "pod 1"
+    own = {f"telemetry.sdk.{name}" for name in ("name", "language", "version")}
+    assert resource.keys() <= {attribute.name for attribute in RESOURCE} | own
     assert (resource["service.name"], resource["service.namespace"], resource["pf.agent_id"]) == (
         "purpleflea-trading-agent", "purpleflea", "a-1",
     )  # fmt: skip

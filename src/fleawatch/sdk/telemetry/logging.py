@@ -142,7 +142,7 @@ class Formatter(logging.Formatter):
         found: dict[str, str] = {}
         if record.exc_info and record.exc_info[0] is not None:
             kind, error, _ = record.exc_info
-            found = {"error.kind": kind.__name__, "error.message": self._origin.text(str(error))}
+            found = {"error.kind": kind.__name__, "error.message": self._origin.text(_plain(error))}
             record.exc_text = record.exc_text or self.formatException(record.exc_info)
         stack = record.exc_text or (self.formatStack(record.stack_info) if record.stack_info else "")
         return {**found, "error.stack": self._origin.text(stack)} if stack else found
@@ -196,7 +196,9 @@ def processor(origin: Origin) -> Processor:
     def process(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         del logger, method
         found = origin.clean(event)
-        for name, value in {**origin.fields(), **ids()}.items():
+        # Ids of two spans are never mixed in one line.
+        own = {} if "trace_id" in found or "span_id" in found else ids()
+        for name, value in {**origin.fields(), **own}.items():
             found.setdefault(name, value)
         event.clear()
         event.update(found)

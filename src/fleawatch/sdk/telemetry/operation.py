@@ -6,6 +6,7 @@ return, an error, a time-out, a cancellation; the error goes on as it came. What
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable
@@ -147,7 +148,28 @@ class Operation:
         self.__exit__(kind, error, trace)
 
     def __call__(self, function: _Function) -> _Function:
-        """Decorate a plain or async function; inside it `current_operation()` is the operation."""
+        """Decorate a function or generator, plain or async; inside it `current_operation()` is the operation.
+
+        A generator's operation lasts from the first item that is asked for to its end.
+        """
+        if inspect.isgeneratorfunction(function):
+
+            @functools.wraps(function)
+            def stepped(*args: Any, **kwargs: Any) -> Any:
+                with type(self)(self._desk, **self._arguments):
+                    return (yield from function(*args, **kwargs))
+
+            return stepped  # type: ignore[return-value]  # it takes and gives what the function does
+        if inspect.isasyncgenfunction(function):
+
+            @functools.wraps(function)
+            async def streamed(*args: Any, **kwargs: Any) -> Any:
+                with type(self)(self._desk, **self._arguments):
+                    async with contextlib.aclosing(function(*args, **kwargs)) as items:
+                        async for item in items:
+                            yield item
+
+            return streamed  # type: ignore[return-value]  # as above, but that nothing can be sent into it
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -21,6 +21,7 @@ from fleawatch.scrub import Addresses
 from fleawatch.sdk.secret import NO_SECRET, Secret, fits_header
 from fleawatch.units import AGENT_ID, looks_like_key
 
+_LAST_PORT: Final = 65_535
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 SERVICE_NAME: Final = "purpleflea-trading-agent"
 
@@ -106,7 +107,13 @@ class Settings:
 _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "agent_id": ("PF_AGENT_ID", "AGENT_ID"),
     "strategy": ("PF_STRATEGY",),
-    "environment": ("PF_ENVIRONMENT", "DD_ENV", "resource:deployment.environment.name", "resource:pf.environment"),
+    "environment": (
+        "PF_ENVIRONMENT",
+        "DD_ENV",
+        "resource:deployment.environment.name",
+        "resource:deployment.environment",
+        "resource:pf.environment",
+    ),
     "version": ("PF_VERSION", "DD_VERSION", "resource:service.version"),
     "service_name": ("PF_SERVICE_NAME", "OTEL_SERVICE_NAME", "DD_SERVICE", "resource:service.name"),
     "region": ("PF_REGION", "resource:cloud.region", "resource:deployment.region"),
@@ -198,6 +205,9 @@ def _of_file(file: str | Path | None, known: set[str], problems: list[Problem]) 
         problems.append(Problem(str(file), f"could not be read: {error}", "name a TOML file"))
         return {}
     table = document.get("telemetry", document)
+    if not isinstance(table, dict):
+        problems.append(Problem(f"{file}: telemetry", "was no table", "write its settings below [telemetry]"))
+        return {}
     remedy = f"use some of {', '.join(sorted(known))}"
     problems += [Problem(f"{file}: {name}", "is no setting", remedy) for name in sorted(table.keys() - known)]
     return {name: value for name, value in table.items() if name in known}
@@ -213,7 +223,9 @@ def _of_environment(env: Mapping[str, str]) -> dict[str, Any]:
                 found[name] = value
                 break
     if "statsd" not in found and env.get("DD_AGENT_HOST"):
-        found["statsd"] = f"udp://{env['DD_AGENT_HOST']}:{env.get('DD_DOGSTATSD_PORT') or 8125}"
+        host = env["DD_AGENT_HOST"]
+        host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+        found["statsd"] = f"udp://{host}:{env.get('DD_DOGSTATSD_PORT') or 8125}"
     if env.get("OTEL_SDK_DISABLED", "").lower() == "true" or env.get("OTEL_TRACES_EXPORTER") == "none":
         found["otlp"] = None
     sampler = env.get("OTEL_TRACES_SAMPLER", "")
@@ -225,15 +237,15 @@ def _of_environment(env: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _pairs(text: str) -> dict[str, str]:
-    return {name.strip(): value.strip() for name, _, value in (part.partition("=") for part in text.split(",")) if name}
+    parts = (part.partition("=") for part in text.split(","))
+    return {name.strip(): unquote(value.strip()) for name, _, value in parts if name}
 
 
 def _checked(name: str, value: Any, problems: list[Problem]) -> Any:
     if value is None:
         return None
     if name in _LISTS:
-        parts = value.split(",") if isinstance(value, str) else value
-        return tuple(str(part).strip() for part in parts if str(part).strip())
+        return _list(name, value, problems)
     if name == "sample":
         return _share(value, problems)
     if name == "pushgateway_keep":
@@ -246,9 +258,17 @@ def _checked(name: str, value: Any, problems: list[Problem]) -> Any:
         problems.append(Problem(name, f"was {text[:40]!r}", f"write {' or '.join(choices)}"))
     if schemes and text and not _is_address(text, schemes):
         problems.append(Problem(name, "was no address", f"write it as {schemes[0]}://host:port, without a password"))
-    if name == "metrics" and not text.rpartition(":")[2].isdigit():
+    if name == "metrics" and not _is_port(text.rpartition(":")[2]):
         problems.append(Problem(name, f"was {text[:40]!r}", "write host:port, such as 127.0.0.1:8000"))
     return text
+
+
+def _list(name: str, value: Any, problems: list[Problem]) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, Iterable):
+        problems.append(Problem(name, f"was {str(value)[:40]!r}", "write a list, or names between commas"))
+        return ()
+    return tuple(str(part).strip() for part in parts if str(part).strip())
 
 
 def _share(value: Any, problems: list[Problem]) -> float:
@@ -266,6 +286,10 @@ def _switch(name: str, value: Any, problems: list[Problem]) -> bool:
     if text not in ("true", "false", "1", "0"):
         problems.append(Problem(name, f"was {text[:40]!r}", "write true or false"))
     return text in ("true", "1")
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text) <= _LAST_PORT
 
 
 def _is_address(text: str, schemes: tuple[str, ...]) -> bool:

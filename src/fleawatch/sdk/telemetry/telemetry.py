@@ -12,6 +12,7 @@ sinks. Nothing here raises into the agent's code, unless a test of pytest is run
 from __future__ import annotations
 
 import atexit
+import sys
 import threading
 import time
 import weakref
@@ -130,6 +131,7 @@ class Telemetry(Words):
         # Registered after the pipeline's own, so it runs before: sinks are closed too when the program ends.
         self._at_exit = partial(_shutdown, weakref.ref(self))
         atexit.register(self._at_exit)
+        self._end_with_child()
 
     # What operations need (`operation.Desk`).
 
@@ -318,8 +320,18 @@ class Telemetry(Words):
         with self.shield.over("creations"):
             self.creations.save()
 
+    def _end_with_child(self) -> None:
+        """Be closed at the end of a child of `multiprocessing` too, which runs nothing of `atexit`, only finalizers of its own."""
+        process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
+        if process is not None and util is not None and process.parent_process() is not None:
+            util.Finalize(None, self._at_exit, exitpriority=0)
+
     def _renew(self) -> None:
         """This is the child of a fork."""
+        util = sys.modules.get("multiprocessing.util")
+        if util is not None:
+            # It forgets the parent's finalizers first, and then calls what was registered here.
+            util.register_after_fork(self, Telemetry._end_with_child)
         self.ids.after_fork()
         self.creations.after_fork()
         if self._server is not None:

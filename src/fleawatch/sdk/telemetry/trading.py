@@ -116,10 +116,13 @@ class Signal(Operation):
 
 
 def ended(attempt: Operation, reason: str, *, told: bool) -> str:
-    """How an attempt to order ended: what was told of it, else what its error says, and `timeout` where nobody knows."""
-    outcome = attempt.outcome()
+    """How an attempt to order ended: what was told of it, else what its error says, and `timeout` where nobody knows.
+
+    A word about it holds whatever ends the block after it, such as the error of the refusal itself, raised again.
+    """
     if told or reason:
-        return "rejected" if reason and outcome == "success" else outcome
+        return "rejected" if reason else "success"
+    outcome = attempt.outcome()
     return "timeout" if attempt.doubt and outcome in ("success", "error") else outcome
 
 
