@@ -37,7 +37,8 @@ class Call(Operation):
     """
 
     __slots__ = (
-        "_code", "_digest", "_key", "_safe", "_within", "earlier", "endpoint", "host", "method", "passed_on", "resends", "url",
+        "_carried", "_code", "_digest", "_key", "_safe", "_within", "earlier", "endpoint", "host", "method", "passed_on", "resends",
+        "url",
     )  # fmt: skip
     span_name: ClassVar[str] = "pf.http.request"
     span_kind: ClassVar[SpanKind] = "client"
@@ -54,10 +55,14 @@ class Call(Operation):
         self._code = 0
         self._digest = hash((method.upper(), url))
         self._within: Operation | None = None
+        self._carried: set[tuple[str, str]] = set()
         self._key: Key | None = None
 
     def __enter__(self) -> Self:
         self._within = current_operation()
+        if isinstance(self._within, Call):
+            # A redirection is followed with the headers of the call that was redirected.
+            self._carried = self._within._carried
         self._key = self._follows_on()
         if self._key is not None:
             self.resends = max(self.resends, self._desk.resends.made(self._key))
@@ -92,10 +97,23 @@ class Call(Operation):
             elif answered:
                 self._within.was_answered(taken_on=self._code in _DONE)
 
-    def propagate(self, headers: MutableMapping[str, str], hosts: tuple[str, ...]) -> None:
-        """Put the trace context into the headers, for hosts that may know it, as `OTEL_PROPAGATORS` says."""
-        if self.host in hosts:
-            inject(headers, chosen())
+    def propagate(self, headers: MutableMapping[str, str], hosts: tuple[str, ...], host: str | None = None) -> None:
+        """Put the trace context into the headers, for hosts that may know it, as `OTEL_PROPAGATORS` says.
+
+        Args:
+            headers: of the request that is sent now.
+            hosts: that may know it.
+            host: that it is sent to, the call's own when None. For one that may not know it, what was put there for
+                another host is taken out.
+        """
+        for name, value in self._carried:
+            if headers.get(name) == value:
+                del headers[name]
+        if (self.host if host is None else host) in hosts:
+            put: dict[str, str] = {}
+            inject(put, chosen())
+            self._carried.update(put.items())
+            headers.update(put)
 
     def answered(self, status: int) -> None:
         """The status of the answer."""
