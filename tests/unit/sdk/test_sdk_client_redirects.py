@@ -7,9 +7,9 @@ import httpx
 import httpx2
 import pytest
 import requests
+from scripted_platform import Scripted
 
 from fleawatch.testing.capture import Captured
-from scripted_platform import Scripted
 
 OURS = ("traceparent", "b3", "x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "baggage", "tracestate")
 

@@ -32,12 +32,13 @@ class Call(Operation):
 
     Attributes:
         resends: the same, as far as it is known after all.
+        carried: headers that were put into it for hosts that may know the trace.
         earlier: how attempts beneath it ended before the last one, as `ApiCall.status_code` has it.
         passed_on: error of a call within it, such as one that follows a redirection: what led to it was counted there.
     """
 
     __slots__ = (
-        "_carried", "_code", "_digest", "_key", "_safe", "_within", "earlier", "endpoint", "host", "method", "passed_on", "resends",
+        "_code", "_digest", "_key", "_safe", "_within", "carried", "earlier", "endpoint", "host", "method", "passed_on", "resends",
         "url",
     )  # fmt: skip
     span_name: ClassVar[str] = "pf.http.request"
@@ -55,14 +56,14 @@ class Call(Operation):
         self._code = 0
         self._digest = hash((method.upper(), url))
         self._within: Operation | None = None
-        self._carried: set[tuple[str, str]] = set()
+        self.carried: set[tuple[str, str]] = set()
         self._key: Key | None = None
 
     def __enter__(self) -> Self:
         self._within = current_operation()
         if isinstance(self._within, Call):
             # A redirection is followed with the headers of the call that was redirected.
-            self._carried = self._within._carried
+            self.carried = self._within.carried
         self._key = self._follows_on()
         if self._key is not None:
             self.resends = max(self.resends, self._desk.resends.made(self._key))
@@ -106,13 +107,13 @@ class Call(Operation):
             host: that it is sent to, the call's own when None. For one that may not know it, what was put there for
                 another host is taken out.
         """
-        for name, value in self._carried:
+        for name, value in self.carried:
             if headers.get(name) == value:
                 del headers[name]
         if (self.host if host is None else host) in hosts:
             put: dict[str, str] = {}
             inject(put, chosen())
-            self._carried.update(put.items())
+            self.carried.update(put.items())
             headers.update(put)
 
     def answered(self, status: int) -> None:
