@@ -23,10 +23,24 @@ _FARTHEST: Final = 8
 _LONGEST_WORD: Final = 8
 _SHORTEST_WORD: Final = 3
 _LETTERS: Final = re.compile(r"[A-Za-z]+")
+_ESCAPED: Final = re.compile(r"\\+(?:[nrtfv]|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})|%[0-9A-Fa-f]{2}")
+"""What stands for one character in a text that was written down for machines, and would be letters of the next word."""
 
 
 def phrases(text: str) -> Iterator[tuple[int, int]]:
     """Beginning and end of each phrase, in order; written in any case, separated by anything short. Time is linear."""
+    if "\\" not in text and "%" not in text:
+        yield from _phrases(text)
+        return
+    # `\test` is a word behind a backslash, or what is left of one behind a tab: both ways of reading are taken.
+    last = 0
+    for start, end in sorted((*_phrases(text), *_phrases(_ESCAPED.sub(_blank, text)))):
+        if end > last:
+            yield max(start, last), end
+            last = end
+
+
+def _phrases(text: str) -> Iterator[tuple[int, int]]:
     # Ten words in a row are met by whoever looks at every tenth.
     if not any(word.lower() in WORDS for word in _LETTERS.findall(text)[_WHOLE - 1 :: _WHOLE]):
         return
@@ -44,6 +58,10 @@ def phrases(text: str) -> Iterator[tuple[int, int]]:
             run = []
         before = found
     yield from _phrase(run, before, None)
+
+
+def _blank(found: re.Match[str]) -> str:
+    return " " * len(found[0])
 
 
 def _phrase(

@@ -27,7 +27,7 @@ Addresses = Literal["keep", "hash", "cut"]
 """What becomes of addresses of wallets, which are public and still say who somebody is."""
 
 _NAMES: Final = (
-    r"authorization|cookie|passwords?|passphrase|secret|private_?key|api_?key|signing_?key|mnemonic|credential"
+    r"authorization|cookie|passwords?|passwd|passphrase|secret|(?:private|api|signing|view|spend|app|application)[_-]?key|mnemonic|credential"
     r"|(?:seed|recovery)_?phrase|(?:access|auth|bearer|refresh|bot|id)_?token"
 )
 _SECRET_NAME: Final = re.compile(_NAMES, re.IGNORECASE)
@@ -63,6 +63,10 @@ def _authorized(found: re.Match[str]) -> str:
     return f"{scheme} {REDACTED}"
 
 
+def _after_name(found: re.Match[str]) -> str:
+    return f"{found[1]}{REDACTED}"
+
+
 def _base58(found: re.Match[str]) -> str:
     """A run that is long enough for a key. Digests are of one case, keys practically never."""
     return found[0] if found[0].islower() or found[0].isupper() or found[0].isdigit() else REDACTED
@@ -82,6 +86,13 @@ _MARKED: Final[tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], str]]
     ("_trade_", re.compile(r"[\w-]+"), _platform_key),
     ("_domains_", re.compile(r"[\w-]+"), _platform_key),
     ("eyj", re.compile(r"[\w.=-]+"), _web_token),
+    (
+        "cookie",
+        re.compile(r"((?:set-)?cookie[\"']?\s?[:=]\s?[\"']?)(?!\[redacted\])[^\"'\r\n]+", re.IGNORECASE),
+        _after_name,
+    ),
+    ("sk-", re.compile(r"(?<![A-Za-z0-9])sk-[\w-]{16,}", re.ASCII), _cut),
+    ("glsa_", re.compile(r"glsa_\w{16,}", re.ASCII), _cut),
     ("xox", re.compile(r"xox[a-z]-[\w-]{8,}", re.IGNORECASE), _cut),
     ("xapp-", re.compile(r"xapp-[\w-]{8,}", re.IGNORECASE), _cut),
 )
@@ -89,14 +100,21 @@ _MARKED: Final[tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], str]]
 _UNMARKED: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...]] = (
     (re.compile(r"(?<!\d)\d{6,}:[\w-]{30,}", re.ASCII), _cut),
     (re.compile(r"0x[0-9a-f]{64,}", re.IGNORECASE | re.ASCII), _cut),
+    (
+        re.compile(
+            r"((?:key|seed|secret)\b(?:\W{1,3}\w{1,9}){0,3}?\W{1,4})[0-9a-f]{64}(?![0-9a-f])",
+            re.IGNORECASE | re.ASCII,
+        ),
+        _after_name,
+    ),
     (re.compile(rf"[{_BASE58}]{{51,}}"), _base58),
 )
-"""Long runs of characters: tokens of Telegram, private keys in hexadecimal and base58."""
+"""Long runs of characters: tokens of Telegram, private keys in hexadecimal (bare where a word before says key) and base58."""
 _ARMOURED: Final = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY.*?(?:-----END [A-Z0-9 ]{0,30}PRIVATE KEY-----|\Z)", re.DOTALL
 )
 _BYTES: Final = re.compile(r"\[(?: ?\d{1,3} ?,){31,}(?: ?\d{1,3} ?)\]", re.ASCII)
-_NAME_PARTS: Final = re.compile("auth|cook|pass|secr|priv|api|sign|mnem|cred|phra|token")
+_NAME_PARTS: Final = re.compile("auth|pass|secr|key|cook|mnem|cred|phra|token")
 _IN_TEXT: Final = re.compile(
     rf"((?:{_NAMES}|(?<![a-z])token(?==))[\w-]{{0,24}}[\"']?\s?[:=]\s?[\"']?)(?!\[redacted\])"
     rf"((?<==){_VALUE}{{4,}}|(?={_VALUE}{{0,15}}\d){_VALUE}{{6,}}|{_VALUE}{{16,}}|(?<=[\"'])[^\"']{{4,}})",
@@ -154,6 +172,11 @@ def scrub_tree(value: Any) -> Any:
     return value
 
 
+def is_public(text: str) -> bool:
+    """Whether it may be a hash or a signature of a transaction, which looks like a key: only where it stands can tell."""
+    return _PUBLIC.fullmatch(text) is not None
+
+
 def without_addresses(text: str, become: Addresses) -> str:
     """`text` with the addresses of wallets (0x, bc1, base58) kept, cut, or hashed to 12 digits, so that one can be followed."""
     if become == "keep" or len(text) < _SHORTEST_ADDRESS:
@@ -164,7 +187,7 @@ def without_addresses(text: str, become: Addresses) -> str:
 def _named(name: str, value: Plain) -> Plain:
     if _SECRET_NAME.search(name):
         return REDACTED
-    if isinstance(value, str) and _PUBLIC_NAME.search(name) and _PUBLIC.fullmatch(value):
+    if isinstance(value, str) and _PUBLIC_NAME.search(name) and is_public(value):
         return value
     return scrub(value) if isinstance(value, str) else value
 

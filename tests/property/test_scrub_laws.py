@@ -124,6 +124,10 @@ def test_a_phrase_word_by_word_and_a_key_byte_by_byte_are_cut():
     [
         ("api_key=abc123", f"api_key={REDACTED}"), ('{"password": "open sesame"}', f'{{"password": "{REDACTED}"}}'),
         ("password: hunter22", f"password: {REDACTED}"), ("GET /x?access_token=abcd&y=1", f"GET /x?access_token={REDACTED}&y=1"),
+        ("GET /wallet?view_key=0a1b2c3d&x=1", f"GET /wallet?view_key={REDACTED}&x=1"), ("{'X-Api-Key': 'a1b2c3d4'}", f"{{'X-Api-Key': '{REDACTED}'}}"),
+        ("Cookie: theme=dark; session=a1b2c3", f"Cookie: {REDACTED}"), ("{'cookie': 'a=1; b=2'}", f"{{'cookie': '{REDACTED}'}}"),
+        (f"invalid private key {'a1' * 32}", f"invalid private key {REDACTED}"), (f"bad key: '{'a1' * 32}'", f"bad key: '{REDACTED}'"),
+        ("sk-ant-api03-0123456789abcdef", REDACTED), ("glsa_0123456789abcdef0123_01234567", REDACTED), ("task-0123456789abcdef0123", "task-0123456789abcdef0123"),
         ("?token=abcd", f"?token={REDACTED}"), ("postgresql://u:p@ss@h/d", f"postgresql://{REDACTED}@h/d"),
     ],
 )  # fmt: skip
@@ -142,6 +146,7 @@ def test_a_hash_under_its_name_stays():
 HOSTILE = (
     "sk_live_", "eyJ", "a.eyJ", "bearer ", "basic=", "://", "://a:", "a", "1", "0x", "[1,", "-----BEGIN ", "-----BEGIN PRIVATE KEY",
     "abandon ", "password=", "password:", 'password:"', "xoxb-", "token=", "1:", "1111111:", "_", " ", "K0", "hooks.slack.com/", "İ_",
+    "cookie=", "cookie: a; ", "sk-", "glsa_", "key ", "key a b c ", "key: ", "\\n", "%0A", "\\u0061",
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from typing import Final
 
 _LOG: Final = logging.getLogger("fleawatch")
 _QUIET_S: Final = 60.0
+_LONGEST: Final = 2_000
 
 
 class Shield:
@@ -62,4 +63,14 @@ class Shield:
         now = time.monotonic()
         if now - self._logged.get(what, -_QUIET_S) >= _QUIET_S:
             self._logged[what] = now
-            _LOG.warning("%s failed and was dropped (%d so far): %r", what, self.dropped[what], error)
+            _LOG.warning("%s failed and was dropped (%d so far): %s", what, self.dropped[what], _said(error))
+
+
+def _said(error: Exception) -> str:
+    """An error as text without secrets: what was told may be in it."""
+    from fleawatch.scrub import scrub  # noqa: PLC0415 - an agent that does nothing wrong needs no patterns
+
+    try:
+        return scrub(repr(error))[:_LONGEST]
+    except Exception:  # noqa: BLE001 - what it holds cannot be shown
+        return type(error).__name__

@@ -65,7 +65,7 @@ pem_keys = st.builds(
 )  # fmt: skip
 recovery_phrases = st.builds(
     lambda count, data, between: between.join(_WORDS[int.from_bytes(data[2 * n : 2 * n + 2], "big") % 2048] for n in range(count)),
-    st.sampled_from((12, 15, 18, 21, 24)), _bytes(48), st.sampled_from((" ", "\n", ", ", "  ", '", "', "-")),
+    st.sampled_from((12, 15, 18, 21, 24)), _bytes(48), st.sampled_from((" ", "\n", ", ", "  ", '", "', "-", "\\n", "\\r\\n", "\\u0020", "%0A")),
 )  # fmt: skip
 bearer_tokens = st.builds(
     lambda word, token: f"{word} {token}", st.sampled_from(("Bearer", "bearer", "BEARER")), _text(_URL_SAFE, 32)

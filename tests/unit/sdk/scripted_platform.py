@@ -11,10 +11,11 @@ class Scripted:
 
     Attributes:
         asked: method and path of each request, in order.
+        headers: of each request, names in lower case.
     """
 
     def __init__(self):
-        self.says, self.asked = [], []
+        self.says, self.asked, self.headers = [], [], []
         scripted = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -23,6 +24,7 @@ class Scripted:
             def answer(self):
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 scripted.asked.append((self.command, self.path))
+                scripted.headers.append({name.lower(): value for name, value in self.headers.items()})
                 word = scripted.says.pop(0) if scripted.says else 200
                 status, headers = word if isinstance(word, tuple) else (word, {})
                 self.close_connection = word == "drop"

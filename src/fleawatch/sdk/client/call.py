@@ -32,12 +32,14 @@ class Call(Operation):
 
     Attributes:
         resends: the same, as far as it is known after all.
+        carried: headers that were put into it for hosts that may know the trace.
         earlier: how attempts beneath it ended before the last one, as `ApiCall.status_code` has it.
         passed_on: error of a call within it, such as one that follows a redirection: what led to it was counted there.
     """
 
     __slots__ = (
-        "_code", "_digest", "_key", "_safe", "_within", "earlier", "endpoint", "host", "method", "passed_on", "resends", "url",
+        "_code", "_digest", "_key", "_safe", "_within", "carried", "earlier", "endpoint", "host", "method", "passed_on", "resends",
+        "url",
     )  # fmt: skip
     span_name: ClassVar[str] = "pf.http.request"
     span_kind: ClassVar[SpanKind] = "client"
@@ -54,10 +56,14 @@ class Call(Operation):
         self._code = 0
         self._digest = hash((method.upper(), url))
         self._within: Operation | None = None
+        self.carried: set[tuple[str, str]] = set()
         self._key: Key | None = None
 
     def __enter__(self) -> Self:
         self._within = current_operation()
+        if isinstance(self._within, Call):
+            # A redirection is followed with the headers of the call that was redirected.
+            self.carried = self._within.carried
         self._key = self._follows_on()
         if self._key is not None:
             self.resends = max(self.resends, self._desk.resends.made(self._key))
@@ -92,10 +98,23 @@ class Call(Operation):
             elif answered:
                 self._within.was_answered(taken_on=self._code in _DONE)
 
-    def propagate(self, headers: MutableMapping[str, str], hosts: tuple[str, ...]) -> None:
-        """Put the trace context into the headers, for hosts that may know it, as `OTEL_PROPAGATORS` says."""
-        if self.host in hosts:
-            inject(headers, chosen())
+    def propagate(self, headers: MutableMapping[str, str], hosts: tuple[str, ...], host: str | None = None) -> None:
+        """Put the trace context into the headers, for hosts that may know it, as `OTEL_PROPAGATORS` says.
+
+        Args:
+            headers: of the request that is sent now.
+            hosts: that may know it.
+            host: that it is sent to, the call's own when None. For one that may not know it, what was put there for
+                another host is taken out.
+        """
+        for name, value in self.carried:
+            if headers.get(name) == value:
+                del headers[name]
+        if (self.host if host is None else host) in hosts:
+            put: dict[str, str] = {}
+            inject(put, chosen())
+            self.carried.update(put.items())
+            headers.update(put)
 
     def answered(self, status: int) -> None:
         """The status of the answer."""

@@ -18,7 +18,7 @@ from fleawatch.sdk.client import beneath
 from fleawatch.sdk.client.call import Call
 from fleawatch.sdk.client.retries import NEVER, Retries, Series
 from fleawatch.sdk.shield import Shield
-from fleawatch.sdk.telemetry.operation import Desk
+from fleawatch.sdk.telemetry.operation import Desk, current_operation
 
 Client = TypeVar("Client")
 _MARK: Final = "_fleawatch_watched"
@@ -45,6 +45,7 @@ def watch(
     watched: _Watched | None = getattr(client, _MARK, None)
     if watched is None:
         watched = _Watched(desk, shield, hosts)
+        watched.hook = _hook_of(client, watched)
         waits = inspect.iscoroutinefunction(send)
         setattr(client, "send", _waiting(send, watched) if waits else _plain(send, watched))  # noqa: B010 - of another's class
         setattr(client, _MARK, watched)
@@ -64,6 +65,31 @@ def _send_of(client: object) -> Callable[..., Any]:
     if not families & {"httpx", "httpx2", "requests"} or not callable(send):
         raise TypeError(f"{type(client).__name__} is no client of httpx, httpx2 or requests")
     return send  # type: ignore[no-any-return]  # of another's class
+
+
+def _hook_of(client: Any, watched: _Watched) -> Callable[[], None] | None:
+    """Has each request of a client of httpx looked at before it is sent, also those that its `send` makes of another one.
+
+    None for requests, whose redirections are followed through `send` itself. The hook is looked for each time, for the
+    agent may have given its client other ones.
+    """
+    if not hasattr(client, "event_hooks"):
+        return None
+
+    def look(request: Any) -> None:
+        watched.sends(request)
+
+    async def look_waiting(request: Any) -> None:
+        watched.sends(request)
+
+    hook = look_waiting if inspect.iscoroutinefunction(client.send) else look
+
+    def hooked() -> None:
+        hooks = client.event_hooks["request"]
+        if hook not in hooks:
+            hooks.append(hook)
+
+    return hooked
 
 
 def _plain(send: Callable[..., Any], watched: _Watched) -> Callable[..., Any]:
@@ -121,6 +147,7 @@ class _Watched:
     Attributes:
         shield: keeps in what goes wrong.
         retries: how reads are made again.
+        hook: makes sure that each request of httpx is looked at; None for other clients.
     """
 
     def __init__(self, desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> None:
@@ -128,6 +155,7 @@ class _Watched:
         self.shield = shield
         self._hosts = hosts
         self.retries = NEVER
+        self.hook: Callable[[], None] | None = None
 
     def series(self, request: Any) -> Series:
         """The attempts at a call that begins now."""
@@ -159,8 +187,18 @@ class _Watched:
             self.shield.note("client", error)
             return None
         with self.shield.kept("client"):
-            call.propagate(request.headers, self._hosts)
+            if self.hook is None:
+                call.propagate(request.headers, self._hosts)
+            else:
+                self.hook()
         return call
+
+    def sends(self, request: Any) -> None:
+        """A request is sent now: the one that was asked for, or one that follows a redirection or answers for a login."""
+        with self.shield.kept("client"):
+            call = current_operation()
+            if isinstance(call, Call):
+                call.propagate(request.headers, self._hosts, request.url.host.lower())
 
     def _left(self, call: Call | None, error: BaseException | None) -> None:
         if call is not None:
@@ -173,6 +211,16 @@ class _Watched:
             with self.shield.kept("client"):
                 call.answered(response.status_code)
                 call.earlier = beneath.of_answer(response)
+
+
+def _followed(params: Any) -> str:
+    """Host that a redirection of aiohttp leads to, as aiohttp itself reads it; empty when it leads nowhere."""
+    answered = params.response.headers
+    try:
+        target = params.url.join(type(params.url)(answered.get("Location") or answered.get("URI") or ""))
+    except ValueError:
+        return ""
+    return (target.host or "").lower()
 
 
 def aiohttp_trace(desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> Any:
@@ -196,8 +244,10 @@ def aiohttp_trace(desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> Any:
         context.sent += 1
 
     async def redirected(session: Any, context: Any, params: Any) -> None:
-        del session, params
+        del session
         context.redirected += 1
+        with shield.over("client"):
+            context.call.propagate(params.headers, hosts, _followed(params))
 
     def again(context: Any) -> None:
         context.call.earlier = (beneath.NO_ANSWER,) * (context.sent - 1 - context.redirected)

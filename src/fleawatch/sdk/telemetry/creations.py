@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from fleawatch.events.span import SpanLink
+from fleawatch.scrub import is_public, scrub
 
 MOST: Final = 10_000
 _LONGEST_ID: Final = 128
@@ -45,23 +46,24 @@ class Creations:
 
     def remember(self, escrow_id: str, trace_id: int, span_id: int, at: float) -> None:
         """This span created the escrow."""
-        if not 0 < len(escrow_id) <= _LONGEST_ID:
+        name = _name(escrow_id)
+        if not 0 < len(name) <= _LONGEST_ID or (scrub(name) != name and not is_public(name)):
             return
         with self._lock:
-            self._known.pop(escrow_id, None)
+            self._known.pop(name, None)
             while len(self._known) >= self._most:
                 del self._known[next(iter(self._known))]
-            self._known[escrow_id] = Creation(f"{trace_id:032x}", f"{span_id:016x}", at)
+            self._known[name] = Creation(f"{trace_id:032x}", f"{span_id:016x}", at)
             self._changed = True
 
     def link(self, escrow_id: str) -> SpanLink | None:
         """To the span that created the escrow; None when it is not known."""
-        found = self._known.get(escrow_id)
+        found = self._known.get(_name(escrow_id))
         return None if found is None else SpanLink(trace_id=int(found.trace_id, 16), span_id=int(found.span_id, 16))
 
     def held_s(self, escrow_id: str, until: float) -> float | None:
         """Seconds from its creation; None when that is not known."""
-        found = self._known.get(escrow_id)
+        found = self._known.get(_name(escrow_id))
         return None if found is None else max(0.0, until - found.at)
 
     def save(self) -> None:
@@ -85,6 +87,14 @@ class Creations:
     def after_fork(self) -> None:
         """The parent's lock may have been held."""
         self._lock = threading.Lock()
+
+
+def _name(escrow_id: object) -> str:
+    """The id as text: a platform may say a number, and what is none must not raise here, where money is locked already."""
+    try:
+        return "" if escrow_id is None else str(escrow_id)
+    except Exception:  # noqa: BLE001 - a stranger's object
+        return ""
 
 
 def _read(file: Path) -> dict[str, Creation]:

@@ -63,11 +63,12 @@ class Describer:
             end_ns=max(item.ended_ns, item.started_ns),
             attributes=attributes,
             events=tuple(
-                SpanEvent(name=name, at_ns=at, attributes=self.describe({}, more)) for name, at, more in item.moments
+                SpanEvent(name=self.text(name), at_ns=at, attributes=self.describe({}, more))
+                for name, at, more in item.moments
             ),
             links=item.links,
             error_type=failure,
-            error_message="" if item.error is None else self._text(item.error),
+            error_message="" if item.error is None else self.text(item.error),
         )
 
     def describe(self, into: Attributes, given: dict[str, Any]) -> Attributes:
@@ -83,9 +84,10 @@ class Describer:
             return float(value)
         if kind == "int":
             return int(value)
-        return value if isinstance(value, (bool, int, float)) else self._text(value)
+        return value if isinstance(value, (bool, int, float)) else self.text(value)
 
-    def _text(self, value: Any) -> str:
+    def text(self, value: Any) -> str:
+        """A text of a span without secrets, cut to a length."""
         return without_addresses(scrub(str(value)), self._addresses)[:LONGEST_TEXT]
 
     def _bounded(self, failure: str) -> str:

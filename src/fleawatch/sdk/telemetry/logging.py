@@ -62,7 +62,7 @@ class Origin:
             "env": self.environment,
             "version": self.version,
             "agent_id": self.agent_id,
-            "strategy": self.strategy(),
+            "strategy": scrub(self.strategy()),
         }
         return {name: value for name, value in found.items() if value}
 

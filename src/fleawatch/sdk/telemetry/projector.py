@@ -138,8 +138,13 @@ class Projector:
         return fold(empty_fleet(), declared)
 
     def _seen(self, item: Operation | Told) -> list[Observed]:
-        span = (item.record or self._describer.span(item)) if isinstance(item, Operation) else None
-        drafts = list(item.drafts())
+        span, drafts = None, []
+        # A number that is none costs the span or the facts, not both.
+        if isinstance(item, Operation):
+            with self._shield.over("span"):
+                span = item.record or self._describer.span(item)
+        with self._shield.over("draft"):
+            drafts = list(item.drafts())
         if span is not None:
             drafts += self._watch.judge(span, self.state)
         facts = self._facts(drafts)

@@ -89,7 +89,7 @@ class Provider:
     def note(self, live: Live, name: str, attributes: Mapping[str, object]) -> None:
         """An event of a span that goes on. It happens now: no provider is told a time, for they differ in its unit."""
         try:
-            live.span.add_event(name, self._describer.describe({}, dict(attributes)))
+            live.span.add_event(self._describer.text(name), self._describer.describe({}, dict(attributes)))
         except Exception as error:  # noqa: BLE001 - as above
             self._shield.note("provider", error)
 

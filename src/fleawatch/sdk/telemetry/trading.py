@@ -249,10 +249,12 @@ class Order(Operation):
         if self._fill is not None:
             fill = {
                 **self._fill,
+                "trade_id": self._fill["trade_id"] or own,
+                "order_id": order_id or own,
                 "trace_id": trace_id,
                 "strategy": self._fill["strategy"] or self._follows or None,
             }
-            found.append(Draft(OrderFilled, self.ended_at, str(fill["trade_id"]), fill))
+            found.append(Draft(OrderFilled, self.ended_at, str(self._fill["trade_id"] or ""), fill))
         return found
 
     def described(self) -> dict[str, Any]:

@@ -101,11 +101,19 @@ class Words(ABC):
 
     def limits(self, limits: dict[str, float], *, epoch: int = 0) -> None:
         """The limits that the agent enforces, by name, in the units of the catalog."""
-        self._tell(LimitsInForce, limits=dict(limits), epoch=epoch)
+        try:
+            held = dict(limits)
+        except (TypeError, ValueError):
+            held = limits  # the worker refuses and counts it
+        self._tell(LimitsInForce, limits=held, epoch=epoch)
 
     def error(self, component: str, error: BaseException | str = "") -> None:
         """A component of the agent failed."""
-        self._tell(AgentError, component=component, message=scrub(str(error))[:300])
+        try:
+            message = scrub(str(error))[:300]
+        except Exception:  # noqa: BLE001 - an error that cannot say what it is
+            message = type(error).__name__
+        self._tell(AgentError, component=component, message=message)
 
     def heartbeat(self) -> None:
         """A sign of life, with the time of the last finished operation."""
