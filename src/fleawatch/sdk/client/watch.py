@@ -223,6 +223,11 @@ def _followed(params: Any) -> str:
     return (target.host or "").lower()
 
 
+def _again(context: Any) -> tuple[str, ...]:
+    """How attempts of aiohttp before the last one ended."""
+    return (beneath.NO_ANSWER,) * (context.sent - 1 - context.redirected)
+
+
 def aiohttp_trace(desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> Any:
     """A `TraceConfig` for sessions of aiohttp.
 
@@ -249,20 +254,17 @@ def aiohttp_trace(desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> Any:
         with shield.over("client"):
             context.call.propagate(params.headers, hosts, _followed(params))
 
-    def again(context: Any) -> None:
-        context.call.earlier = (beneath.NO_ANSWER,) * (context.sent - 1 - context.redirected)
-
     async def end(session: Any, context: Any, params: Any) -> None:
         del session
         with shield.over("client"):
-            again(context)
+            context.call.earlier = _again(context)
             context.call.answered(params.response.status)
             context.call.__exit__(None, None, None)
 
     async def failed(session: Any, context: Any, params: Any) -> None:
         del session
         with shield.over("client"):
-            again(context)
+            context.call.earlier = _again(context)
             context.call.__exit__(type(params.exception), params.exception, None)
 
     config.on_request_start.append(start)
