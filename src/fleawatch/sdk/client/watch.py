@@ -225,7 +225,8 @@ def _followed(params: Any) -> str:
 
 def _again(context: Any) -> tuple[str, ...]:
     """How attempts of aiohttp before the last one ended."""
-    return (beneath.NO_ANSWER,) * (context.sent - 1 - context.redirected)
+    earlier: int = context.sent - 1 - context.redirected
+    return (beneath.NO_ANSWER,) * earlier
 
 
 def aiohttp_trace(desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> Any:
