@@ -34,8 +34,8 @@ from fleawatch.catalog.spec import Metric
 from fleawatch.events import Event, Tick
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.samples import Sample, readers_of, samples
-from fleawatch.flow.state import FleetState
-from fleawatch.flow.step import empty_fleet, step
+from fleawatch.flow.state import FleetState, empty_fleet
+from fleawatch.flow.step import step
 from fleawatch.flow.tally import Distribution
 from fleawatch.sinks.prometheus import Exposition
 

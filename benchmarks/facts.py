@@ -20,7 +20,8 @@ import msgspec
 from fleawatch.clock import ScaledClock
 from fleawatch.events import AgentDeclared, EscrowCreated, Event, LedgerEntry, SourceRead, Tick
 from fleawatch.flow.policy import Policy
-from fleawatch.flow.step import empty_fleet, step
+from fleawatch.flow.state import empty_fleet
+from fleawatch.flow.step import step
 from fleawatch.sources.build import AgentKeys, Platform, sources_for
 from fleawatch.sources.http import open_session
 from fleawatch.sources.poller import Poller

@@ -21,8 +21,8 @@ from benchmarks.harness import at_least, report, wants_json
 from fleawatch.catalog.fleet import CATALOG
 from fleawatch.events import Event
 from fleawatch.flow.policy import Policy
-from fleawatch.flow.state import FleetState
-from fleawatch.flow.step import empty_fleet, step
+from fleawatch.flow.state import FleetState, empty_fleet
+from fleawatch.flow.step import step
 
 AGENTS = 20
 TIMES = 50

@@ -23,8 +23,8 @@ from fleawatch.catalog.fleet import CATALOG
 from fleawatch.events import Tick
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.snapshot import freeze, thaw
-from fleawatch.flow.state import AgentState, FleetState
-from fleawatch.flow.step import empty_fleet, step
+from fleawatch.flow.state import AgentState, FleetState, empty_fleet
+from fleawatch.flow.step import step
 from fleawatch.units import DAY, WINDOWS
 
 AGENTS = 6

@@ -23,7 +23,7 @@ from benchmarks.harness import at_most, report, wants_json
 from fleawatch.clock import SystemClock
 from fleawatch.events import AgentDeclared, Event, SourceRead
 from fleawatch.flow.fold import fold
-from fleawatch.flow.step import empty_fleet
+from fleawatch.flow.state import empty_fleet
 from fleawatch.sources.build import AgentKeys, Platform
 from fleawatch.sources.http import open_session
 from fleawatch.sources.poller import Poller

@@ -31,7 +31,8 @@ from benchmarks.watching import Service, named, token_of
 from fleawatch.events import BetSettled, Event, OrderPlaced, fact_id
 from fleawatch.flow.rules import RulesInForce
 from fleawatch.flow.snapshot import thaw
-from fleawatch.flow.step import empty_fleet, run
+from fleawatch.flow.state import empty_fleet
+from fleawatch.flow.step import run
 from fleawatch.ports import Observed
 from fleawatch.sdk.telemetry.ship import Ship
 from fleawatch.sdk.telemetry.spool import Spool

@@ -7,7 +7,8 @@ import pytest
 from fleawatch.catalog.fleet import CATALOG
 from fleawatch.events import AgentDeclared, BalanceRead, EscrowCreated, LedgerEntry, LedgerRead, SourceRead, Tick
 from fleawatch.flow.policy import Policy
-from fleawatch.flow.step import empty_fleet, run
+from fleawatch.flow.state import empty_fleet
+from fleawatch.flow.step import run
 from fleawatch.sinks.prometheus import Exposition
 
 AT = 1_700_006_400.0

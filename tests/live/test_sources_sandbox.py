@@ -12,7 +12,7 @@ import pytest
 from fleawatch.clock import ScaledClock
 from fleawatch.events import AgentDeclared, LedgerEntry, OrderFilled, PositionClosed, SourceUnavailable
 from fleawatch.flow.fold import fold
-from fleawatch.flow.step import empty_fleet
+from fleawatch.flow.state import empty_fleet
 from fleawatch.sandbox.truth import truth
 from fleawatch.sources.build import AgentKeys, Platform, sources_for
 from fleawatch.sources.http import open_session

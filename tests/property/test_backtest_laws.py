@@ -17,7 +17,8 @@ from fleawatch.flow.backtest.score import scored
 from fleawatch.flow.outputs import AlertChange, Conclusion, Delivery
 from fleawatch.flow.rules import RulesInForce
 from fleawatch.flow.snapshot import freeze, thaw
-from fleawatch.flow.step import empty_fleet, step
+from fleawatch.flow.state import empty_fleet
+from fleawatch.flow.step import step
 from fleawatch.testing.fleet import ORIGIN, example_facts
 
 NAMES = ("alder", "briar", "cedar", "dahlia")

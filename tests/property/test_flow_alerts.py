@@ -14,7 +14,8 @@ from fleawatch.flow.evaluate.program import compiled
 from fleawatch.flow.outputs import AlertChange
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.snapshot import freeze, thaw
-from fleawatch.flow.step import empty_fleet, step
+from fleawatch.flow.state import empty_fleet
+from fleawatch.flow.step import step
 from fleawatch.flow.tracks import Track
 from fleawatch.testing.fleet import example_facts
 

@@ -34,7 +34,8 @@ from fleawatch.events import (
 )
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.snapshot import FLEET, freeze, thaw
-from fleawatch.flow.step import empty_fleet, run, step
+from fleawatch.flow.state import empty_fleet
+from fleawatch.flow.step import run, step
 from fleawatch.testing import strategies
 from fleawatch.testing.belt import Belt
 

@@ -14,7 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from fleawatch.events import BalanceRead, BetSettled, DepositCredited
 from fleawatch.flow.policy import Policy
-from fleawatch.flow.step import empty_fleet, step
+from fleawatch.flow.state import empty_fleet
+from fleawatch.flow.step import step
 from fleawatch.sdk.gate.admission import Admission
 from fleawatch.sdk.gate.answer import SEVERITY, Order
 from fleawatch.sdk.gate.control import Control, Permission

@@ -22,7 +22,8 @@ from fleawatch.flow.halting.evidence import witnesses
 from fleawatch.flow.outputs import Conclusion, HaltCommand
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.snapshot import freeze, thaw
-from fleawatch.flow.step import empty_fleet, step
+from fleawatch.flow.state import empty_fleet
+from fleawatch.flow.step import step
 from fleawatch.testing.halted import HaltBelt
 
 SEVERITY = {"active": 0, "reducing": 1, "halted": 2}

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from fleawatch.cli.compare import compare
 from fleawatch.clock import ManualClock
-from fleawatch.flow.step import empty_fleet, step
+from fleawatch.flow.state import empty_fleet
+from fleawatch.flow.step import step
 from fleawatch.service.monitor import Monitor
 from fleawatch.service.report import digest
 from fleawatch.store import MemoryStore

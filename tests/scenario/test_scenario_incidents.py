@@ -13,7 +13,8 @@ from fleawatch.cli.incidents.score import outcome
 from fleawatch.events import HaltConfirmed
 from fleawatch.flow.outputs import AlertChange, Conclusion, Delivery
 from fleawatch.flow.rules import RulesInForce
-from fleawatch.flow.step import empty_fleet, step
+from fleawatch.flow.state import empty_fleet
+from fleawatch.flow.step import step
 from fleawatch.sandbox.incidents.known import INCIDENTS
 
 BY_NAME = {incident.name: incident for incident in INCIDENTS}

@@ -19,7 +19,8 @@ from fleawatch.events import (
     reading_id,
 )
 from fleawatch.flow.policy import Policy
-from fleawatch.flow.step import empty_fleet, step
+from fleawatch.flow.state import empty_fleet
+from fleawatch.flow.step import step
 
 START = 1_800_000_000.0 - 1_800_000_000.0 % 86_400
 

@@ -9,8 +9,8 @@ from fleawatch.catalog.spec import Metric
 from fleawatch.events import AnyEvent, BetSettled, Event, decode, encode, fact_id, merge
 from fleawatch.flow.outputs import Output
 from fleawatch.flow.policy import Policy
-from fleawatch.flow.state import FleetState
-from fleawatch.flow.step import empty_fleet, step
+from fleawatch.flow.state import FleetState, empty_fleet
+from fleawatch.flow.step import step
 from fleawatch.ports import Sink, Source, Store
 from fleawatch.risk.performance import Performance
 from fleawatch.sdk.gate.answer import Answer, Status

@@ -12,8 +12,8 @@ from fleawatch.errors import BadEvent, FleawatchError, Problem
 from fleawatch.events import Event, decode
 from fleawatch.flow.rules import RulesInForce
 from fleawatch.flow.snapshot import thaw
-from fleawatch.flow.state import FleetState
-from fleawatch.flow.step import empty_fleet, step
+from fleawatch.flow.state import FleetState, empty_fleet
+from fleawatch.flow.step import step
 from fleawatch.ports import Snapshot, Store
 from fleawatch.store import FILE_NAME, open_store
 

@@ -365,3 +365,8 @@ class FleetState(msgspec.Struct):
     repeated: int = 0
     refused: dict[str, int] = msgspec.field(default_factory=dict)
     happened: list[Happening] = msgspec.field(default_factory=list)
+
+
+def empty_fleet() -> FleetState:
+    """The state before the first fact."""
+    return FleetState(performance=Performance(), history=History())

@@ -13,19 +13,12 @@ from fleawatch.events import Event
 from fleawatch.flow.evaluate import evaluate
 from fleawatch.flow.fold import fold
 from fleawatch.flow.halting.halt import halt
-from fleawatch.flow.history import History
 from fleawatch.flow.lifecycle import advance
 from fleawatch.flow.outputs import Conclusion, Output
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.project import project
 from fleawatch.flow.routing.route import route
 from fleawatch.flow.state import FleetState
-from fleawatch.risk.performance import Performance
-
-
-def empty_fleet() -> FleetState:
-    """The state before the first fact."""
-    return FleetState(performance=Performance(), history=History())
 
 
 def step(state: FleetState, event: Event, policy: Policy) -> tuple[FleetState, tuple[Output, ...]]:

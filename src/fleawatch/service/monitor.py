@@ -25,8 +25,8 @@ from fleawatch.flow.outputs import Conclusion, Output
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.rules import RulesInForce
 from fleawatch.flow.snapshot import freeze, thaw
-from fleawatch.flow.state import AgentState, FleetState
-from fleawatch.flow.step import empty_fleet, step
+from fleawatch.flow.state import AgentState, FleetState, empty_fleet
+from fleawatch.flow.step import step
 from fleawatch.ports import Snapshot, Store
 
 log = logging.getLogger("fleawatch.monitor")

@@ -33,8 +33,8 @@ from fleawatch.events.base import kind_of
 from fleawatch.events.numbers import options, plain
 from fleawatch.flow.outputs import Output
 from fleawatch.flow.policy import Policy
-from fleawatch.flow.state import AgentState
-from fleawatch.flow.step import empty_fleet, step
+from fleawatch.flow.state import AgentState, empty_fleet
+from fleawatch.flow.step import step
 
 MIDNIGHT: Final = 1_800_057_600.0
 """A midnight UTC at which a belt's clock begins, so that days and grid points are where a test expects them."""

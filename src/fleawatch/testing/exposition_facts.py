@@ -58,8 +58,8 @@ from fleawatch.events import (
 from fleawatch.events.agent import Check
 from fleawatch.events.play import GameTotal
 from fleawatch.flow.rules import RulesInForce
-from fleawatch.flow.state import FleetState
-from fleawatch.flow.step import empty_fleet, step
+from fleawatch.flow.state import FleetState, empty_fleet
+from fleawatch.flow.step import step
 from fleawatch.units import DAY, HOUR
 
 START: Final = 1_700_006_400.0

@@ -20,7 +20,7 @@ from fleawatch.flow.policy import Policy
 from fleawatch.flow.routing.route import route
 from fleawatch.flow.routing.settings import RoutingPolicy
 from fleawatch.flow.snapshot import freeze, thaw
-from fleawatch.flow.step import empty_fleet
+from fleawatch.flow.state import empty_fleet
 from fleawatch.testing.belt import MIDNIGHT
 
 _Kind = TypeVar("_Kind", bound=Event)

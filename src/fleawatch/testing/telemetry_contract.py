@@ -9,8 +9,7 @@ from typing import Any
 from fleawatch.events import AgentDeclared, BetSettled, Event, OrderPlaced, Tick
 from fleawatch.events.span import SpanRecord
 from fleawatch.flow.fold import fold
-from fleawatch.flow.state import FleetState
-from fleawatch.flow.step import empty_fleet
+from fleawatch.flow.state import FleetState, empty_fleet
 from fleawatch.ports import Observed, TelemetrySink
 
 AT = 1_793_613_600.0

@@ -13,7 +13,8 @@ from fleawatch.flow.policy import Policy
 from fleawatch.flow.rules import policy_of
 from fleawatch.flow.samples import READERS, AgentView
 from fleawatch.flow.snapshot import freeze, thaw
-from fleawatch.flow.step import empty_fleet, run
+from fleawatch.flow.state import empty_fleet
+from fleawatch.flow.step import run
 from fleawatch.testing.belt import Belt
 
 AGENT = "a-1"

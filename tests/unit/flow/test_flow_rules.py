@@ -8,7 +8,8 @@ from fleawatch.events import LimitsOf, RulesDeclared
 from fleawatch.flow.policy import Policy
 from fleawatch.flow.routing.settings import Channel, MaintenanceWindow, RoutingPolicy
 from fleawatch.flow.rules import RulesInForce, policy_of, routing_text
-from fleawatch.flow.step import empty_fleet, step
+from fleawatch.flow.state import empty_fleet
+from fleawatch.flow.step import step
 
 ROUTING = RoutingPolicy(
     channels=(Channel(name="oncall", kind="pagerduty"), Channel(name="team", kind="slack")),

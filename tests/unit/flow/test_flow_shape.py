@@ -6,8 +6,7 @@ import pytest
 from fleawatch.flow import snapshot
 from fleawatch.flow.shape import shape_of
 from fleawatch.flow.snapshot import FLEET, freeze, thaw
-from fleawatch.flow.state import FleetState
-from fleawatch.flow.step import empty_fleet
+from fleawatch.flow.state import FleetState, empty_fleet
 
 
 class Inner(msgspec.Struct):

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from fleawatch.catalog.fleet import CATALOG
 from fleawatch.catalog.labels import MARKET
 from fleawatch.events import BalanceRead, Heartbeat, PositionClosed, PositionMarked, PositionOpened
-from fleawatch.flow.step import empty_fleet
+from fleawatch.flow.state import empty_fleet
 from fleawatch.ports import Observed
 from fleawatch.sinks import workers
 from fleawatch.sinks.merging import READING_S, RULES, SILENT_S, Ended, Sheet

@@ -15,8 +15,7 @@ from fleawatch.clock import ManualClock
 from fleawatch.errors import SourceError
 from fleawatch.events import AgentDeclared, Event, SourceRead, SourceUnavailable, reading_id
 from fleawatch.flow.fold import fold
-from fleawatch.flow.state import AgentState
-from fleawatch.flow.step import empty_fleet
+from fleawatch.flow.state import AgentState, empty_fleet
 from fleawatch.sources.build import AgentKeys, Platform, sources_for
 from fleawatch.sources.http import open_session
 from fleawatch.units import iso

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from fleawatch.flow.policy import Policy
-from fleawatch.flow.step import empty_fleet, run
+from fleawatch.flow.state import empty_fleet
+from fleawatch.flow.step import run
 from fleawatch.web.agentview import agent_document
 from fleawatch.web.fleetview import fleet_view
 from fleawatch.web.row import SORTS, ordered, row

@@ -36,8 +36,8 @@ from fleawatch.flow.backtest.results import Episode, Halted, Page, Result
 from fleawatch.flow.halting.halt import GATE
 from fleawatch.flow.outputs import AlertChange, Conclusion, Delivery, Output
 from fleawatch.flow.rules import RulesInForce
-from fleawatch.flow.state import FleetState
-from fleawatch.flow.step import empty_fleet, step
+from fleawatch.flow.state import FleetState, empty_fleet
+from fleawatch.flow.step import step
 
 Substitute = Callable[[RulesDeclared | None], RulesDeclared]
 """Other rules: given a recorded declaration, or None before the first fact, the one that is in force instead."""

@@ -18,8 +18,7 @@ from fleawatch.events import ApiCall, Event
 from fleawatch.events.control import GateState
 from fleawatch.flow.fold import fold
 from fleawatch.flow.snapshot import freeze, thaw
-from fleawatch.flow.state import AgentState, FleetState
-from fleawatch.flow.step import empty_fleet
+from fleawatch.flow.state import AgentState, FleetState, empty_fleet
 from fleawatch.sdk.gate.answer import Reason
 from fleawatch.sdk.gate.windows import ErrorWindow
 

@@ -15,8 +15,7 @@ from fleawatch.events.amend import AGENT
 from fleawatch.flow.fold import fold
 from fleawatch.flow.outputs import Notice
 from fleawatch.flow.project import project
-from fleawatch.flow.state import FleetState
-from fleawatch.flow.step import empty_fleet
+from fleawatch.flow.state import FleetState, empty_fleet
 from fleawatch.flow.tally import Labels
 from fleawatch.ports import Counting, Noticing, Observed, TelemetrySink
 from fleawatch.sdk.shield import Shield
