@@ -47,7 +47,12 @@ def test_telemetry_with_metrics_loads_neither_the_service_nor_its_libraries(tmp_
 def test_an_agent_loads_nothing_that_judges_alerts():
     """Judging is the monitor's: an agent folds its own facts, and no more."""
     made = "from fleawatch import Telemetry\ntelemetry = Telemetry('a-1', metrics='127.0.0.1:0')"
-    judging = ("fleawatch.flow.step", "fleawatch.flow.evaluate", "fleawatch.flow.halting", "fleawatch.flow.lifecycle")
+    judging = (
+        "fleawatch.flow.step",
+        "fleawatch.flow.evaluate",
+        "fleawatch.flow.halting.halt",
+        "fleawatch.flow.lifecycle",
+    )
     assert not {name for name in loaded_by(made + ORDER) if name.startswith(judging)}
 
 
