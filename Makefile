@@ -4,6 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 DDAPM := .venv-ddapm
+WHEELS := .wheelhouse
 UV_VERSION := 0.13.8
 DEBIAN := prometheus prometheus-alertmanager prometheus-pushgateway postgresql-15 chromium
 BENCHMARKS := fold exposition poll stats memory routing audit gate reaction ship instrument start
@@ -16,7 +17,7 @@ help: ## list the commands
 
 install: $(VENV)/.installed ## .venv with the server, the demo and the lint and type tools
 
-install-test: $(VENV)/.installed-test $(DDAPM)/.installed ## the oracles of the tests, Datadog's test agent, and the Debian packages of the real servers
+install-test: $(VENV)/.installed-test $(DDAPM)/.installed $(WHEELS)/.filled ## the oracles of the tests, Datadog's test agent, what the tutorial installs, and the Debian packages of the real servers
 	@sh tools/debian-packages.sh $(DEBIAN)
 
 demo: install ## a fleet to watch, on http://127.0.0.1:9712/, until Ctrl-C
@@ -44,7 +45,7 @@ render: install ## write the generated pages anew
 	$(BIN)/fleawatch render
 
 clean: ## forget the environment
-	rm -rf $(VENV) $(DDAPM)
+	rm -rf $(VENV) $(DDAPM) $(WHEELS)
 
 $(VENV)/.uv:
 	@test -n "$(PYTHON)" || { echo "python3.11 was not found: install Python 3.11 or newer (Debian: apt-get install python3 python3-venv)"; exit 1; }
@@ -65,4 +66,11 @@ $(VENV)/.installed-test: $(VENV)/.installed
 $(DDAPM)/.installed: $(VENV)/.uv tools/datadog-requirements.txt
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(DDAPM)
 	$(BIN)/uv pip install --quiet --python $(DDAPM)/bin/python -r tools/datadog-requirements.txt
+	@touch $@
+
+# So that the tutorial's first command installs in a test as it does for a reader, and the test reaches no index.
+$(WHEELS)/.filled: $(VENV)/.uv pyproject.toml uv.lock
+	@mkdir -p $(WHEELS)
+	$(BIN)/uv export --frozen --quiet --extra server --no-default-groups --group tutorial --no-emit-project --no-hashes --output-file $(WHEELS)/requirements.txt
+	$(BIN)/pip download --quiet --disable-pip-version-check --dest $(WHEELS) --requirement $(WHEELS)/requirements.txt
 	@touch $@

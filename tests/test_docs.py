@@ -17,6 +17,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 BLOCK = re.compile(r"^```(sh(?: background| skip)?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)")
 MAKE = re.compile(r"^make (install|install-test|check|test|demo|bench|soak|render)\b.*$")
+WHEELS = ROOT / ".wheelhouse"
 SERVICES = ("casino", "trading", "wallet", "escrow", "domains")
 
 
@@ -33,8 +34,8 @@ def runnable(page):
 
 
 @pytest.fixture(scope="module", name="environment")
-def _environment():
-    """A platform to read, with the keys of one of its agents in the environment as the pages expect them."""
+def _environment(wheel):
+    """A platform to read, the keys of one of its agents as the pages expect them, and the package as a reader installs it."""
     origin = str(time.time())
     sandbox = subprocess.Popen(
         [
@@ -62,9 +63,12 @@ def _environment():
         bases = {f"FLEAWATCH_PLATFORM__BASES__{name.upper()}": ready["bases"][name] for name in SERVICES}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         keys = {"CASINO_KEY": agent["keys"]["casino"], "TRADING_KEY": agent["keys"]["trading"]}
+        assert WHEELS.is_dir(), "what the tutorial installs is not there: run make install-test"
         yield {
             **os.environ,
             "PATH": path,
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": f"{WHEELS} {wheel.parent}",
             **bases,
             **keys,
             "FLEAWATCH_LISTEN__PORT": "9713",
@@ -83,7 +87,10 @@ def _environment():
 )
 def test_commands_of_a_page_run_in_order(page, environment, tmp_path):
     """A reader who types the commands of a page in an empty directory gets what the page promises."""
-    (tmp_path / ".venv").symlink_to(Path(sys.executable).parents[1])
+    if any("-m venv .venv" in text for _, text in blocks(page)):
+        environment = {**environment, "PATH": f"{tmp_path / '.venv' / 'bin'}:{environment['PATH']}"}
+    else:
+        (tmp_path / ".venv").symlink_to(Path(sys.executable).parents[1])
     background = []
     try:
         for kind, text in blocks(page):

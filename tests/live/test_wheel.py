@@ -37,23 +37,6 @@ print(json.dumps({"from": fleawatch.__file__, "orders": sum(map(float, orders)),
 """
 
 
-@pytest.fixture(scope="module", name="wheel")
-def _wheel(tmp_path_factory):
-    """The wheel, built with what the environment was made from and without the network."""
-    into = tmp_path_factory.mktemp("wheel")
-    uv = Path(sys.executable).with_name("uv")
-    done = subprocess.run(
-        [uv, "build", "--wheel", "--offline", "--quiet", "--out-dir", into, ROOT],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    (built,) = into.glob("*.whl")
-    return built
-
-
 @pytest.mark.live
 class TestWheel:
     def test_files(self, wheel):
