@@ -1,6 +1,7 @@
 """An agent's own metrics: what is told, by whom, in which form, and how they are served."""
 
 import asyncio
+import gzip
 import http.client
 import os
 import socket
@@ -171,6 +172,36 @@ def test_wsgi_and_asgi_say_the_same(telemetry):
         assert (status, line in body) == (200, True)
     assert asyncio.run(asgi(app, "/x"))[0] == 404
     assert asyncio.run(asgi(app, method="DELETE"))[0] == 405
+
+
+def test_whoever_reads_gzip_gets_it_from_all_three(telemetry):
+    """Compressed only for a client that says so, with the length of what is sent, and the same body inside."""
+    for number in range(30):
+        trade(telemetry, number)
+    telemetry.flush(10)
+    connection = http.client.HTTPConnection("127.0.0.1", telemetry.metrics_port, timeout=5)
+    connection.request("GET", "/metrics", headers={"Accept-Encoding": "gzip, deflate"})
+    answer = connection.getresponse()
+    served = dict(answer.getheaders()), answer.read()
+    connection.close()
+    seen, sent = [], []
+    environ = {"PATH_INFO": "/metrics", "REQUEST_METHOD": "GET", "HTTP_ACCEPT_ENCODING": "gzip"}
+    body = b"".join(telemetry.metrics_wsgi()(environ, lambda *found: seen.append(found)))
+    mounted = dict(seen[0][1]), body
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "path": "/metrics", "method": "GET", "headers": [(b"accept-encoding", b"gzip")]}
+    asyncio.run(telemetry.metrics_app()(scope, None, send))
+    named = {name.decode().title(): value.decode() for name, value in sent[0]["headers"]}
+    line = b'pf_orders_total{agent_id="a-1",market="BTC-USD",order_type="market",status="success"} 30.0'
+    for headers, packed in (served, mounted, (named, sent[1]["body"])):
+        assert headers["Content-Encoding"] == "gzip"
+        assert headers["Vary"] == "Accept, Accept-Encoding"
+        assert int(headers["Content-Length"]) == len(packed)
+        assert line in gzip.decompress(packed)
+    assert line in ask(telemetry.metrics_port, "/metrics", **{"Accept-Encoding": "identity"})[2]
 
 
 def test_a_scrape_leaves_the_event_loop_free(telemetry):

@@ -32,20 +32,22 @@ def asgi(telemetry: Telemetry) -> Callable[[Scope, Receive, Send], Awaitable[Non
         headers = {name.lower(): value for name, value in scope.get("headers", ())}
         method = str(scope.get("method", "GET"))
         path = str(scope.get("path", "")).removeprefix(str(scope.get("root_path", ""))) or "/metrics"
-        found = fixed_page(method, path) or await _metrics(telemetry, headers.get(b"accept", b"").decode("latin-1"))
-        sent = [(b"content-type", found.content_type.encode()), (b"content-length", str(len(found.body)).encode())]
+        accepted = [headers.get(name, b"").decode("latin-1") for name in (b"accept", b"accept-encoding")]
+        found = fixed_page(method, path) or await _metrics(telemetry, *accepted)
+        sent = [(name.lower().encode(), value.encode()) for name, value in found.headers()]
         await send({"type": "http.response.start", "status": found.status, "headers": sent})
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else found.body})
 
     return app
 
 
-async def _metrics(telemetry: Telemetry, accept: str) -> Page:
+async def _metrics(telemetry: Telemetry, accept: str, accept_encoding: str) -> Page:
     content_type, openmetrics = negotiate(accept)
     try:
         answer = asyncio.wrap_future(telemetry.ask_metrics(openmetrics=openmetrics))
         async with asyncio.timeout(WITHIN_S):
-            return Page(200, content_type, await answer)
+            found = Page(200, content_type, await answer)
+            return await asyncio.to_thread(found.packed, accept_encoding)
     except Exception as error:  # noqa: BLE001 - the scraper is told, it is counted, and nobody else's work ends
         return failed_page(telemetry, error)
 

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from fleawatch.catalog.spec import Owner
 from fleawatch.errors import BadConfig, Problem
-from fleawatch.sinks.negotiation import negotiate
+from fleawatch.sinks.negotiation import compress, negotiate
 from fleawatch.sinks.scrape import Scrape
 
 if TYPE_CHECKING:
@@ -28,11 +28,23 @@ _PLAIN: Final = "text/plain; charset=utf-8"
 
 
 class Page(NamedTuple):
-    """An answer: status, content type, body."""
+    """An answer: status, content type, body, and how that is compressed, empty when it is not."""
 
     status: int
     content_type: str
     body: bytes
+    encoding: str = ""
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Names and values, as every server sends them."""
+        headers = [("Content-Type", self.content_type), ("Content-Length", str(len(self.body)))]
+        headers.append(("Vary", "Accept, Accept-Encoding"))
+        return [*headers, ("Content-Encoding", self.encoding)] if self.encoding else headers
+
+    def packed(self, accept_encoding: str) -> Page:
+        """The same answer, compressed when that is worth it and the client can read it."""
+        body, encoding = compress(self.body, accept_encoding)
+        return self._replace(body=body, encoding=encoding or "")
 
 
 def sink(settings: Settings) -> Scrape:
@@ -78,14 +90,15 @@ def fixed_page(method: str, path: str) -> Page | None:
     return None if path in ("/metrics", "/") else Page(404, _PLAIN, b"/metrics\n")
 
 
-def page(telemetry: Telemetry, method: str, path: str, accept: str) -> Page:
-    """The answer to a request; waits for the worker."""
+def page(telemetry: Telemetry, method: str, path: str, accept: str, accept_encoding: str) -> Page:
+    """The answer to a request with the values of these two headers; waits for the worker."""
     found = fixed_page(method, path)
     if found is not None:
         return found
     content_type, openmetrics = negotiate(accept)
     try:
-        return Page(200, content_type, telemetry.ask_metrics(openmetrics=openmetrics).result(WITHIN_S))
+        body = telemetry.ask_metrics(openmetrics=openmetrics).result(WITHIN_S)
+        return Page(200, content_type, body).packed(accept_encoding)
     except Exception as error:  # noqa: BLE001 - the scraper is told, it is counted, and nobody else's work ends
         return failed_page(telemetry, error)
 

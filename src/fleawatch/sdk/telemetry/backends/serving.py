@@ -23,9 +23,9 @@ def wsgi(telemetry: Telemetry) -> Callable[[dict[str, Any], Callable[..., Any]],
 
     def app(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         method, path = environ.get("REQUEST_METHOD", "GET"), environ.get("PATH_INFO") or "/metrics"
-        found = page(telemetry, method, path, environ.get("HTTP_ACCEPT", ""))
-        headers = [("Content-Type", found.content_type), ("Content-Length", str(len(found.body)))]
-        start(f"{found.status} {_REASONS[found.status]}", headers)
+        accepted = environ.get("HTTP_ACCEPT", ""), environ.get("HTTP_ACCEPT_ENCODING", "")
+        found = page(telemetry, method, path, *accepted)
+        start(f"{found.status} {_REASONS[found.status]}", found.headers())
         return [b"" if method == "HEAD" else found.body]
 
     return app
@@ -101,10 +101,11 @@ class _Handler(BoundedHandler):
 
     def _answer(self) -> None:
         path = self.path.partition("?")[0]
-        found = page(self.server.telemetry, self.command, path, self.headers.get("Accept", ""))
+        accepted = self.headers.get("Accept", ""), self.headers.get("Accept-Encoding", "")
+        found = page(self.server.telemetry, self.command, path, *accepted)
         self.send_response(found.status)
-        self.send_header("Content-Type", found.content_type)
-        self.send_header("Content-Length", str(len(found.body)))
+        for header in found.headers():
+            self.send_header(*header)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(found.body)
