@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import logging
 import os
 import signal
 import socket
@@ -195,6 +196,7 @@ class Gates:
 
 def hold(url: str, agents: range) -> None:
     """Hold gates until standard input ends, and say on standard output, with the time, when one changes."""
+    logging.getLogger("fleawatch").setLevel(logging.CRITICAL)  # what a gate logs of itself is told on standard output
     threading.stack_size(256 * 1024)
 
     def told(number: int, change: Changed) -> None:
