@@ -281,6 +281,12 @@ pf_referral_income_usdc_total{agent_id="a-1",pf_service="faucet",referral_tier="
 pf_referral_income_usdc_total{agent_id="a-1",pf_service="domains",referral_tier="1"} 0.0
 pf_referral_income_usdc_total{agent_id="a-1",pf_service="domains",referral_tier="2"} 0.0
 pf_referral_income_usdc_total{agent_id="a-1",pf_service="domains",referral_tier="3"} 0.0
+# HELP pf_report_differences_total Bets and fills of which the agent told other money than the platform.
+# TYPE pf_report_differences_total counter
+pf_report_differences_total{agent_id="a-1",report_field="stake"} 0.0
+pf_report_differences_total{agent_id="a-1",report_field="payout"} 0.0
+pf_report_differences_total{agent_id="a-1",report_field="realized_pnl_usd"} 0.0
+pf_report_differences_total{agent_id="a-1",report_field="fee_usd"} 0.0
 # HELP pf_returns_in_window Hourly returns on which the ratios of the window rest.
 # TYPE pf_returns_in_window gauge
 pf_returns_in_window{agent_id="a-1",window="1h"} 0
@@ -598,6 +604,12 @@ pf_referral_income_usdc_total{agent_id="a-1",pf_service="faucet",referral_tier="
 pf_referral_income_usdc_total{agent_id="a-1",pf_service="domains",referral_tier="1"} 0.0
 pf_referral_income_usdc_total{agent_id="a-1",pf_service="domains",referral_tier="2"} 0.0
 pf_referral_income_usdc_total{agent_id="a-1",pf_service="domains",referral_tier="3"} 0.0
+# HELP pf_report_differences Bets and fills of which the agent told other money than the platform.
+# TYPE pf_report_differences counter
+pf_report_differences_total{agent_id="a-1",report_field="stake"} 0.0
+pf_report_differences_total{agent_id="a-1",report_field="payout"} 0.0
+pf_report_differences_total{agent_id="a-1",report_field="realized_pnl_usd"} 0.0
+pf_report_differences_total{agent_id="a-1",report_field="fee_usd"} 0.0
 # HELP pf_returns_in_window Hourly returns on which the ratios of the window rest.
 # TYPE pf_returns_in_window gauge
 pf_returns_in_window{agent_id="a-1",window="1h"} 0

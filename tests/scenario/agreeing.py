@@ -235,8 +235,8 @@ def telemetry_of(person, clock, address):
     )  # fmt: skip
 
 
-LATE = {"pf_trade_slippage_cost_usdc_total"}
-"""What only the agent knows: nobody has it who does not hear the agent."""
+LATE = {"pf_trade_slippage_cost_usdc_total", "pf_report_differences_total"}
+"""What only the agent knows or tells: nobody has it who does not hear the agent."""
 
 
 def ledgers(agent, *, heard):

@@ -102,6 +102,8 @@ def test_a_liar_is_named_once_and_moves_no_number(recorded, lie, when):
     assert [(one["agent"], one["kind"].split()[0], one["fleawatch"]) for one in mismatches] == [
         (name, field, float(false))
     ]
+    counted = {one.agent_id: one.tallies.counters.get("pf_report_differences_total") for one in state.agents.values()}
+    assert {who: lies for who, lies in counted.items() if lies} == {name: {(field,): 1}}
     alone, _ = run(rebuilt(batches, {}, now))
     assert all_ledgers(state, heard=False) == all_ledgers(alone, heard=False)
     assert again == digest(state)

@@ -48,7 +48,7 @@ LOG_EVENTS: Final[tuple[LogEvent, ...]] = (
     ),
     _event(
         "report_differs", _WARNING, "An agent told other money of a bet or fill than the platform, whose word counts.",
-        "subject", "field", "told_usd", "shown_usd",
+        "subject", "report_field", "told_usd", "shown_usd",
     ),
     _event("collector_recovered", _INFO, "A source is read again after it failed.", "subject", "reason"),
     _event("balance_alert", _WARNING, "A balance passed a limit.", "currency", "balance_usd", "threshold_usd", "tier"),

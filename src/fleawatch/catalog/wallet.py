@@ -11,6 +11,7 @@ from fleawatch.catalog.labels import (
     INFLOW,
     OUTFLOW,
     REFERRAL_TIER,
+    REPORT_FIELD,
     SERVICE,
     STATUS_FAUCET,
     WALLET_TYPE,
@@ -69,6 +70,14 @@ FLEET_RESIDUAL = gauge(
     doc="Zero on clean books: of internal payments and escrows only the platform's fee stays. The agents' own residuals as one, and "
     "what the two sides of a payment or escrow inside the fleet do not agree on. Absent while a part is unknown.",
 )
+DIFFERENCES = counter(
+    "pf_report_differences_total",
+    "1",
+    (AGENT_ID, REPORT_FIELD),
+    "Bets and fills of which the agent told other money than the platform.",
+    _BOOKS,
+    doc="The platform's word is what counts everywhere; each fact is counted once, under the first number that differs.",
+)
 NATIVE = gauge(
     "pf_wallet_balance_native",
     "native",
@@ -109,7 +118,7 @@ REFERRED = gauge("pf_referred_agents", "1", (AGENT_ID, REFERRAL_TIER), "Agents t
 
 METRICS = (
     EQUITY, EQUITY_STATE_NOW, DEPOSITS, WITHDRAWALS, RESIDUAL, FLEET_RESIDUAL, NATIVE, USD, SPENDABLE, FAUCET, REFERRAL,
-    REFERRED,
+    REFERRED, DIFFERENCES,
 )  # fmt: skip
 
 OUTFLOW_1H = WITHDRAWALS.where(kind=("payment", "withdrawal")).increase(HOUR).sum("agent_id")
@@ -180,6 +189,16 @@ ALERTS = (
         summary="{value:money} between agents of the fleet cannot be explained",
         description="The two sides of a payment or escrow inside the fleet do not agree: what one agent sent, no other got, or got twice. "
         "Each agent's own books add up.",
+    ),
+    alert(
+        "PFReportDiffers",
+        "warning",
+        event("report_differs"),
+        family="money",
+        keep_firing_s=30 * MINUTE,
+        summary="{agent_id} tells another {report_field} than the platform, by {value:money}",
+        description="{agent_id} reported a bet or a fill with another stake, payout, fee or result than the platform shows. The "
+        "platform's word counts, so no number is wrong; but whatever the agent decides by its own is.",
     ),
     alert(
         "PFOutflowHigh",

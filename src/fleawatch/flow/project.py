@@ -34,7 +34,11 @@ _EVENTS: Final[dict[str, tuple[str, Level]]] = {
 }
 
 
-_LABELS: Final[dict[str, tuple[str, ...]]] = {"slow_span": ("span_name",), "strategy_switch": ("after", "before")}
+_LABELS: Final[dict[str, tuple[str, ...]]] = {
+    "slow_span": ("span_name",),
+    "strategy_switch": ("after", "before"),
+    "report_differs": ("report_field",),
+}
 
 
 def project(fleet: FleetState, event: Event) -> tuple[Notice, ...]:

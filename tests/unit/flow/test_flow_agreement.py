@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fleawatch.catalog.fleet import CATALOG
 from fleawatch.events import (
     AgentDeclared,
     Amended,
@@ -15,6 +16,8 @@ from fleawatch.events import (
     merge,
 )
 from fleawatch.flow.fold import misreports, slippage
+from fleawatch.flow.outputs import AlertChange
+from fleawatch.flow.policy import Policy
 from fleawatch.testing.belt import Belt
 
 READ = ("casino", "bets", "trading")
@@ -87,7 +90,27 @@ def test_a_fill_that_is_told_otherwise_is_named(belt, lie):
         ("trading:order_filled:t1", next(iter(lie)))
     }
     named = [notice for notice in belt.outputs if getattr(notice, "event", "") == "report_differs"]
-    assert [(one.agent_id, one.level, one.fields["field"]) for one in named] == [("a-1", "warning", next(iter(lie)))]
+    assert [(one.agent_id, one.level, one.fields["report_field"]) for one in named] == [
+        ("a-1", "warning", next(iter(lie)))
+    ]
+
+
+def test_a_lie_is_counted_and_told_until_it_is_old(belt):
+    """Once a fact, under the number that differs; the alert ends half an hour after the last one."""
+    belt.policy = Policy(alerts=(CATALOG.alerts["PFReportDiffers"],))
+    belt.fold(told(belt, fee_usd=9), fill(belt), told(belt, "o2", realized_pnl_usd=9), fill(belt, "t2", "o2"))
+    belt.fold(told(belt, "o3"), fill(belt, "t3", "o3"))
+    assert belt["a-1"].tallies.counters["pf_report_differences_total"] == {("fee_usd",): 1, ("realized_pnl_usd",): 1}
+    belt.wait(1_700)
+    changes = [(one.change, dict(one.labels)["report_field"]) for one in belt.outputs if isinstance(one, AlertChange)]
+    assert changes == [("fired", "fee_usd"), ("fired", "realized_pnl_usd")]
+    belt.wait(200)
+    assert [one.change for one in belt.outputs if isinstance(one, AlertChange)] == [
+        "fired",
+        "fired",
+        "resolved",
+        "resolved",
+    ]
 
 
 def test_what_is_remembered_of_lies_is_bounded(belt):

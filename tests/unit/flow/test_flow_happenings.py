@@ -6,6 +6,8 @@ from fleawatch.catalog import query as q
 from fleawatch.catalog.fleet import CATALOG
 from fleawatch.catalog.tree import walk
 from fleawatch.events import (
+    Amended,
+    BetSettled,
     BonusGranted,
     CollateralMoved,
     EscrowCreated,
@@ -55,6 +57,12 @@ def withdraw(belt):
     belt.row("a-1", "withdrawal", -10, "w1", recipient="0xdead")
 
 
+def misreport(belt):
+    report = belt.make(BetSettled, "a-1", fact_id="b1", source="sdk", bet_id="b1", game="dice", stake=1, payout=9)
+    shown = belt.make(BetSettled, "a-1", fact_id="b1", source="casino", bet_id="b1", game="dice", stake=1, payout=2)
+    belt.say(Amended, "a-1", source="casino", before=report, after=shown)
+
+
 EVENTS = {
     "large_win": lambda belt: belt.bet("a-1", 10, 30),
     "large_loss": lambda belt: belt.bet("a-1", 10, 0),
@@ -64,17 +72,19 @@ EVENTS = {
     "escrow_settled": lambda belt: escrow(belt, EscrowReleased, net_usd=9, commission_usd=1),
     "slow_span": lambda belt: belt.say(SlowSpan, "a-1", span_name="pf.trade.execute", duration_s=3, threshold_s=2),
     "unlisted_recipient": withdraw,
+    "report_differs": misreport,
 }
 
 
 VALUES = {
     "large_win": 20.0, "large_loss": 10.0, "wallet_top_up": 5.0, "referral_income": 5.0, "escrow_settled": 10.0,
-    "slow_span": 3.0, "unlisted_recipient": 10.0,
+    "slow_span": 3.0, "unlisted_recipient": 10.0, "report_differs": 7.0,
 }  # fmt: skip
 """What the text of an alert about it shows: USD, or seconds."""
 LABELS = {
     "slow_span": (("span_name", "pf.trade.execute"),),
     "strategy_switch": (("after", "y"), ("before", "x")),
+    "report_differs": (("report_field", "payout"),),
 }
 
 

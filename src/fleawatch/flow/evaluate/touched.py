@@ -40,7 +40,7 @@ TOUCHED: Final[dict[str, frozenset[str]]] = {
     "parlay_settled": _NAV | _TRADES | _STAKES | _names(orders.BUSIEST_MINUTE),
     "challenge_settled": _NAV | _TRADES,
     "order_placed": _ORDERS,
-    "order_filled": _NAV | _TRADES | _SHOWN,
+    "order_filled": _NAV | _TRADES | _SHOWN | _names(wallet.DIFFERENCES),
     "position_opened": _NAV | _SHOWN,
     "position_closed": _NAV | _TRADES,
     "funding_paid": _NAV | _names(trading.FUNDING),
@@ -75,6 +75,6 @@ TOUCHED: Final[dict[str, frozenset[str]]] = {
     "halt_confirmed": _names(gate.READY),
     "resumed": _names(gate.READY),
     "delivered": _names(platform.NOTIFICATIONS),
-    "amended": _NAV | _TRADES | _CASH | _SHOWN | _ESCROW,
+    "amended": _NAV | _TRADES | _CASH | _SHOWN | _ESCROW | _names(wallet.DIFFERENCES),
 }
 """By kind of fact."""

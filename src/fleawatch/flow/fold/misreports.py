@@ -12,7 +12,7 @@ KEPT: Final = 64
 
 
 def compare(fleet: FleetState, agent: AgentState, told: Amendable, shown: Amendable, at: float) -> None:
-    """Name the first number of an agent's report that is not the platform's.
+    """Name the first number of an agent's report that is not the platform's, once for each of the facts remembered.
 
     Args:
         fleet: learns of it.
@@ -22,9 +22,10 @@ def compare(fleet: FleetState, agent: AgentState, told: Amendable, shown: Amenda
         at: when this is booked, unix seconds.
     """
     found = differences(told, shown)
-    if not found:
+    if not found or shown.fact_id in agent.misreported:
         return
     first = agent.misreported[shown.fact_id] = found[0]
+    agent.tallies.add("pf_report_differences_total", (first.field,))
     if len(agent.misreported) > KEPT:
         del agent.misreported[next(iter(agent.misreported))]
     fleet.happened.append(
@@ -35,6 +36,6 @@ def compare(fleet: FleetState, agent: AgentState, told: Amendable, shown: Amenda
             amount=first.told - first.shown,
             subject=shown.fact_id,
             reason=first.field,
-            fields={"field": first.field, "told_usd": first.told, "shown_usd": first.shown},
+            fields={"report_field": first.field, "told_usd": first.told, "shown_usd": first.shown},
         )
     )
