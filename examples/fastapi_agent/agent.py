@@ -100,10 +100,10 @@ class Agent:
         """Look at the balance, decide, act: one pass."""
         with self.telemetry.cycle(market="BTC-USD") as cycle:
             with self.telemetry.balance_check(service="casino") as check:
-                balance = await self._call("CASINO", "/api/v1/auth/balance")
+                balance = await self._read("CASINO", "/api/v1/auth/balance")
                 check.read("USD", balance["balance_usd"])
             with self.telemetry.signal("BTC-USD") as signal:
-                held = await self._call("TRADING", "/v1/trade/positions")
+                held = await self._read("TRADING", "/v1/trade/positions")
                 act = balance["balance_usd"] > 10 and held["count"] == 0
                 signal.computed("buy" if act else "hold", confidence=0.8 if act else 0.2)
             if not act:
@@ -122,6 +122,13 @@ class Agent:
         self.health.stop()
         self.gate.close()
         self.telemetry.shutdown()
+
+    async def _read(self, service: str, path: str) -> dict[str, Any]:
+        """What the platform knows; a refusal, of the key say, is no answer to decide by."""
+        answer = await self._call(service, path)
+        if "error" in answer:
+            raise HTTPException(502, f"{service.lower()} refused: {answer['error']}")
+        return answer
 
     async def _call(self, service: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """The platform's answer, which names its `error` when it refuses."""
