@@ -210,8 +210,8 @@ def test_a_batch_pushes_and_leaves_what_it_was_told_to_leave(ready, tmp_path):
                 break
             except OSError:
                 continue
-        env = environment(ready, tmp_path, "meanrev-05", PF_PUSHGATEWAY=url, PF_PUSHGATEWAY_KEEP="1")
-        bearer = of(ready, "meanrev-05")["keys"]["trading"]
+        env = environment(ready, tmp_path, "referrer-06", PF_PUSHGATEWAY=url, PF_PUSHGATEWAY_KEEP="1")
+        bearer = of(ready, "referrer-06")["keys"]["trading"]
         opened = asked(
             f"{ready['bases']['trading']}/v1/trade/open", {"coin": "BTC", "side": "long", "size_usd": 50}, bearer
         )
