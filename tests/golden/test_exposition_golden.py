@@ -237,6 +237,9 @@ pf_fleet_conservation_residual_usdc 0.0
 # TYPE pf_key_accepted gauge
 pf_key_accepted{agent_id="a-1",pf_service="casino"} 1
 pf_key_accepted{agent_id="a-1",pf_service="escrow"} 1
+# HELP pf_market_pnl_usdc The same profit or loss by market; the market of a bet is its game.
+# TYPE pf_market_pnl_usdc gauge
+pf_market_pnl_usdc{agent_id="a-1",market="other",pnl_type="realized"} 5.0
 # HELP pf_order_repeats Most orders within one of the last few minutes that ask for the same thing.
 # TYPE pf_order_repeats gauge
 pf_order_repeats{agent_id="a-1"} 0.0
@@ -556,6 +559,10 @@ pf_fleet_conservation_residual_usdc 0.0
 # TYPE pf_key_accepted gauge
 pf_key_accepted{agent_id="a-1",pf_service="casino"} 1
 pf_key_accepted{agent_id="a-1",pf_service="escrow"} 1
+# HELP pf_market_pnl_usdc The same profit or loss by market; the market of a bet is its game.
+# TYPE pf_market_pnl_usdc gauge
+# UNIT pf_market_pnl_usdc usdc
+pf_market_pnl_usdc{agent_id="a-1",market="other",pnl_type="realized"} 5.0
 # HELP pf_order_repeats Most orders within one of the last few minutes that ask for the same thing.
 # TYPE pf_order_repeats gauge
 pf_order_repeats{agent_id="a-1"} 0.0

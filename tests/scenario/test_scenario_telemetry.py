@@ -180,8 +180,11 @@ def test_money_is_the_same_to_a_hundredth_of_a_cent(world):
     realized = told.net - told.fees
     assert summed(world["prometheus"], "pf_trade_pnl_usdc", pnl_type="realized") == pytest.approx(realized, abs=1e-4)
     assert summed(service, "pf_trade_pnl_usdc", pnl_type="realized") == pytest.approx(realized, abs=1e-4)
-    shown = [p.value for p in world["statsd"] if p.name == "agent.trade.pnl_usd" and p.tags["realized"] == "true"]
-    assert shown[-1] == pytest.approx(realized, abs=1e-4)
+    assert summed(world["prometheus"], "pf_market_pnl_usdc", pnl_type="realized") == pytest.approx(realized, abs=1e-4)
+    booked = (p for p in world["statsd"] if p.name == "agent.trade.pnl_usd" and p.tags["realized"] == "true")
+    last = {p.tags["market"]: p.value for p in booked}
+    assert len(last) > 1
+    assert sum(last.values()) == pytest.approx(realized, abs=1e-4)
     spans = [plain(span.attributes) for span in world["spans"]]
     assert sum(one.get("pf.pnl_usd", 0.0) for one in spans) == pytest.approx(told.net, abs=1e-4)
     for fees in (

@@ -40,7 +40,7 @@ DATADOG: Final[tuple[DatadogMetric, ...]] = (
     DatadogMetric(
         name="agent.trade.pnl_usd",
         type="gauge",
-        metric="pf_trade_pnl_usdc",
+        metric="pf_market_pnl_usdc",
         tags=(("market", "market"), ("realized", "pnl_type")),
         values=(("realized", "realized", "true"), ("realized", "unrealized", "false")),
         help="`realized:true` is cumulative.",

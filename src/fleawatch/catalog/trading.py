@@ -48,6 +48,15 @@ PNL = gauge(
     ),
     doc="Net of fees. `realized` counts from `pf_pnl_since_timestamp_seconds`. The sum over `pnl_type` is trading plus casino P&L.",
 )
+MARKET_PNL = gauge(
+    "pf_market_pnl_usdc",
+    "usdc",
+    (AGENT_ID, MARKET, PNL_TYPE),
+    "The same profit or loss by market; the market of a bet is its game.",
+    _LEDGERS,
+    doc="Over all markets the sums are those of `pf_trade_pnl_usdc`. `other` holds what belongs to no single result: funding, fees of "
+    "open positions, bets that only the ledger has seen, and markets beyond the first ones.",
+)
 PROFIT = counter(
     "pf_trade_profit_usdc_total", "usdc", (AGENT_ID, STRATEGY, ASSET), "Sum of winning results.", _LEDGERS,
     doc="Each closed trade or settled bet with a net result above zero adds it here.",
@@ -120,7 +129,7 @@ PNL_SINCE = gauge(
 )
 
 METRICS = (
-    PNL, PROFIT, LOSS, PNL_WINDOW, TRADES, VOLUME, FEES, FUNDING, SLIPPAGE_COST, POSITIONS, FEE_DRAG, PNL_SINCE,
+    PNL, MARKET_PNL, PROFIT, LOSS, PNL_WINDOW, TRADES, VOLUME, FEES, FUNDING, SLIPPAGE_COST, POSITIONS, FEE_DRAG, PNL_SINCE,
 )  # fmt: skip
 
 DAY_COST = (

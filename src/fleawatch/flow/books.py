@@ -9,7 +9,6 @@ from typing import Literal
 
 import msgspec
 
-from fleawatch.events import OrderFilled
 from fleawatch.risk.conservation import Conservation
 
 EscrowStatus = Literal["funded", "completed", "released", "refunded", "disputed", "failed"]
@@ -165,8 +164,8 @@ class Trading(msgspec.Struct):
         strategies: strategy of newest closed positions that the closing fact did not name.
         vanished: last unrealised P&L of positions that were gone before their closing was seen; part of `realized`.
         expected: newest fills that the agent told under the order's id alone, for it knows no other, by that id; they wait for
-            the platform's row.
-        unmeasured: newest rows of the platform of which the agent has told nothing, by the order's id.
+            the platform's row. Packed, as `fold.slippage` does.
+        unmeasured: newest rows of the platform of which the agent has told nothing, by the order's id; packed too.
         since: from when on results are known.
     """
 
@@ -187,8 +186,8 @@ class Trading(msgspec.Struct):
     fill_ids: list[str] = msgspec.field(default_factory=list)
     strategies: dict[str, str] = msgspec.field(default_factory=dict)
     vanished: dict[str, float] = msgspec.field(default_factory=dict)
-    expected: dict[str, OrderFilled] = msgspec.field(default_factory=dict)
-    unmeasured: dict[str, OrderFilled] = msgspec.field(default_factory=dict)
+    expected: dict[str, bytes] = msgspec.field(default_factory=dict)
+    unmeasured: dict[str, bytes] = msgspec.field(default_factory=dict)
     since: float | None = None
 
     @property

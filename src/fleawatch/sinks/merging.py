@@ -65,6 +65,7 @@ _READ_BY: Final[Mapping[str, str]] = {
 _OUTLIVING: Final = frozenset(_READ_BY) - {"pf_agent_info"}
 """Readings of something outside the process: they are as true once it has ended as they were before."""
 _LAST_ACTION: Final = "pf_agent_last_action_timestamp_seconds"
+_BOOKED: Final = frozenset({"pf_trade_pnl_usdc", "pf_market_pnl_usdc"})
 _REALIZED: Final = "realized"
 _AGENT: Final = AGENT_ID.name
 
@@ -127,7 +128,7 @@ def shown(samples: Iterable[Sample]) -> list[Series]:
 
 def stays(metric: Metric, labels: Labels) -> bool:
     """Whether a series outlives its process: what was done stays done."""
-    return metric.type != "gauge" or (metric.name == "pf_trade_pnl_usdc" and labels[-1] == _REALIZED)
+    return metric.type != "gauge" or (metric.name in _BOOKED and labels[-1] == _REALIZED)
 
 
 def ended(before: Ended, names: Sequence[str], sheets: Iterable[Sheet]) -> Ended:

@@ -230,6 +230,16 @@ class TestMoney:
         assert sum(parts.values()) == pytest.approx(total)
         assert parts["momentum", "realized"] == 11.5
         assert parts["kelly", "unrealized"] == -10.0
+        by_market = {labels[1:]: v for (name, labels), v in said(full, END).items() if name == "pf_market_pnl_usdc"}
+        for kind in ("realized", "unrealized"):
+            of_strategies, of_markets = (
+                sum(v for key, v in found.items() if key[1] == kind) for found in (parts, by_market)
+            )
+            assert of_markets == pytest.approx(of_strategies)
+        results = {market: part.net for market, part in agent.attribution.market.items()}
+        assert len(results) > 1
+        for market, net in results.items():
+            assert by_market[market.upper(), "realized"] == pytest.approx(net)
 
     def test_unmarked_positions_have_no_unrealized_pnl(self):
         """While a position has no current price, its P&L is absent; booked results are not."""
@@ -242,12 +252,13 @@ class TestMoney:
             facts.fact(PositionOpened, START, **position), facts.fact(PositionsRead, START, open_ids=("p",)),
             facts.read(START, collector="trading"), collectors=("casino", "trading"), trades=True, capital_usd=Decimal(500),
         )  # fmt: skip
-        kinds = {labels[2] for name, labels in said(state, START) if name == "pf_trade_pnl_usdc"}
-        assert kinds == {"realized"}
+        pnl = ("pf_trade_pnl_usdc", "pf_market_pnl_usdc")
+        assert {labels[2] for name, labels in said(state, START) if name in pnl} == {"realized"}
         facts.folded(facts.fact(PositionMarked, START, **mark), state=state)
         assert said(state, START)["pf_trade_pnl_usdc", ("a-1", "kelly", "unrealized")] == -1.0
+        assert said(state, START)["pf_market_pnl_usdc", ("a-1", "BTC-USD", "unrealized")] == -1.0
         facts.folded(facts.fact(PositionsRead, START, open_ids=("p",), marked=False), state=state)
-        assert ("pf_trade_pnl_usdc", ("a-1", "kelly", "unrealized")) not in said(state, START)
+        assert not {labels[2] for name, labels in said(state, START) if name in pnl} - {"realized"}
 
     def test_residual_waits_for_the_ledger(self):
         """A balance that differs from the ledger is no residual until the ledger was read again."""

@@ -6,7 +6,7 @@ row names its order too. Whichever comes first waits for the other, the newest f
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -17,8 +17,12 @@ from fleawatch.flow.fold.misreports import compare
 from fleawatch.flow.state import AgentState, FleetState
 from fleawatch.flow.words import word
 
-WAITING_KEPT: Final = 64
-"""Fills of each side that wait for the other."""
+WAITING_KEPT: Final = 32
+"""Fills of each side that wait for the other: a minute's, at the rate that the platform allows."""
+
+_FIELDS: Final = OrderFilled.__struct_fields__
+_pack: Final = msgspec.msgpack.Encoder().encode
+_unpack: Final = msgspec.msgpack.Decoder(list[Any]).decode
 
 
 def measure(agent: AgentState, fill: OrderFilled) -> None:
@@ -40,7 +44,7 @@ def told(fleet: FleetState, agent: AgentState, report: OrderFilled, at: float) -
     """The agent told of a fill that the platform is read for. Under the order's id alone, it is joined to that order's row."""
     if report.trade_id != report.order_id:
         return
-    row = agent.trading.unmeasured.pop(report.order_id, None)
+    row = _take(agent.trading.unmeasured, report.order_id)
     if row is None:
         _keep(agent.trading.expected, report)
     else:
@@ -52,7 +56,7 @@ def shown(fleet: FleetState, agent: AgentState, row: OrderFilled, at: float) -> 
     """The platform's row with what the agent told of its order; the row itself while nothing was told."""
     if row.expected_price or not row.order_id:
         return row
-    report = agent.trading.expected.pop(row.order_id, None)
+    report = _take(agent.trading.expected, row.order_id)
     if report is None:
         _keep(agent.trading.unmeasured, row)
         return row
@@ -65,7 +69,13 @@ def _joined(row: OrderFilled, report: OrderFilled) -> OrderFilled:
     return msgspec.structs.replace(row, expected_price=report.expected_price, strategy=strategy)
 
 
-def _keep(waiting: dict[str, OrderFilled], fill: OrderFilled) -> None:
-    waiting[fill.order_id] = fill
+def _keep(waiting: dict[str, bytes], fill: OrderFilled) -> None:
+    # Packed, because most fills wait in vain: as facts, the last ones of every agent would be a third of its state.
+    waiting[fill.order_id] = _pack(msgspec.structs.astuple(fill))
     if len(waiting) > WAITING_KEPT:
         del waiting[next(iter(waiting))]
+
+
+def _take(waiting: dict[str, bytes], order_id: str) -> OrderFilled | None:
+    packed = waiting.pop(order_id, None)
+    return None if packed is None else msgspec.convert(dict(zip(_FIELDS, _unpack(packed), strict=True)), OrderFilled)

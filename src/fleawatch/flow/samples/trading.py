@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from fleawatch.catalog import trading as words
-from fleawatch.catalog.labels import MARKET, STRATEGY
+from fleawatch.catalog.labels import MARKET, OTHER, STRATEGY
+from fleawatch.flow.books import Position
 from fleawatch.flow.samples.equity import add, within
 from fleawatch.flow.samples.shape import Keyed, Value, fixed
 from fleawatch.flow.samples.view import AgentView
 from fleawatch.flow.samples.wording import market_word, strategy_word
 from fleawatch.flow.state import AgentState
 from fleawatch.flow.tally import Labels
+from fleawatch.risk.attribution import Part
 
 
 def pnl(view: AgentView) -> Mapping[Labels, Value]:
@@ -20,19 +22,22 @@ def pnl(view: AgentView) -> Mapping[Labels, Value]:
     Results that are known one by one belong to their strategy. What the books hold beyond them (funding, fees of open
     positions, bets that only the ledger has seen) belongs to the strategy that the agent follows now.
     """
-    if not view.results:
-        return {}
-    agent = view.agent
-    own = strategy_word(agent.profile.strategy)
-    found: dict[Labels, Value] = {}
-    rest = agent.casino.net + agent.trading.net
-    for strategy, part in agent.attribution.strategy.items():
-        add(found, (strategy_word(strategy), "realized"), part.net)
-        rest -= part.net
-    add(found, (own, "realized"), rest)
-    if _trades(agent) and view.shows("trading"):
-        _unrealized(agent, own, found)
+    own = strategy_word(view.agent.profile.strategy)
+
+    def of(position: Position) -> str:
+        return own if position.strategy is None else strategy_word(position.strategy)
+
+    found = _booked(view, view.agent.attribution.strategy, strategy_word, own)
+    _unrealized(view, of, found, (own,))
     return within(STRATEGY, 0, found)
+
+
+def market_pnl(view: AgentView) -> Mapping[Labels, Value]:
+    """USD by market and kind; the sums are those of `pnl`. What belongs to no single result is under `other`."""
+    markets = {market_word(name) for name in view.agent.trading.markets}
+    found = _booked(view, view.agent.attribution.market, market_word, OTHER)
+    _unrealized(view, lambda position: market_word(position.market), found, markets)
+    return within(MARKET, 0, found)
 
 
 def positions(view: AgentView) -> Mapping[Labels, Value]:
@@ -69,19 +74,38 @@ def _trades(agent: AgentState) -> bool:
     return agent.profile.trades or trading.trades > 0 or bool(trading.positions)
 
 
-def _unrealized(agent: AgentState, own: str, found: dict[Labels, Value]) -> None:
-    """Marked P&L of open positions by strategy; nothing at all while one of them is not marked."""
-    trading = agent.trading
-    if not trading.marked or any(position.unrealized is None for position in trading.positions.values()):
+def _booked(
+    view: AgentView, parts: Mapping[str, Part], word: Callable[[str], str], rest_of: str
+) -> dict[Labels, Value]:
+    """Booked results by the words of their parts; what the books hold beyond them under `rest_of`. Empty while none are known."""
+    found: dict[Labels, Value] = {}
+    if not view.results:
+        return found
+    rest = view.agent.casino.net + view.agent.trading.net
+    for name, part in parts.items():
+        add(found, (word(name), "realized"), part.net)
+        rest -= part.net
+    add(found, (rest_of, "realized"), rest)
+    return found
+
+
+def _unrealized(
+    view: AgentView, of: Callable[[Position], str], found: dict[Labels, Value], zeros: Iterable[str]
+) -> None:
+    """Add marked P&L of open positions, `zeros` also without one; nothing at all while one of them is not marked."""
+    trading = view.agent.trading
+    if not (view.results and _trades(view.agent) and view.shows("trading") and trading.marked):
         return
-    found[own, "unrealized"] = 0.0
+    if any(position.unrealized is None for position in trading.positions.values()):
+        return
+    found.update(((word, "unrealized"), 0.0) for word in zeros)
     for position in trading.positions.values():
-        strategy = own if position.strategy is None else strategy_word(position.strategy)
-        add(found, (strategy, "unrealized"), position.unrealized)
+        add(found, (of(position), "unrealized"), position.unrealized)
 
 
 READERS = (
     Keyed(words.PNL, pnl),
+    Keyed(words.MARKET_PNL, market_pnl),
     Keyed(words.POSITIONS, positions),
     fixed(words.FEE_DRAG, read=fee_drag),
     Keyed(words.PNL_SINCE, since),
