@@ -14,7 +14,7 @@ import requests
 
 from fleawatch.catalog.labels import ENDPOINT
 from fleawatch.sdk.client.endpoint import endpoint_of, shown
-from fleawatch.testing.capture import Captured
+from fleawatch.testing import Captured
 
 KEY = "sk_live_0123456789abcdef"
 

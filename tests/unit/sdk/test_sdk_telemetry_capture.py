@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from fleawatch.testing.capture import capture
+from fleawatch.testing import capture
 
 
 def buy(telemetry):
@@ -63,7 +63,7 @@ def test_a_mistake_in_what_is_told_is_raised():
 
 def test_it_needs_no_test_library():
     """A base install can use it: neither pytest nor hypothesis is loaded."""
-    code = "import sys, fleawatch.testing.capture; print({'pytest', 'hypothesis', 'aiohttp', 'starlette'} & set(sys.modules))"
+    code = "import sys, fleawatch.testing; fleawatch.testing.capture; print({'pytest', 'hypothesis', 'aiohttp', 'starlette'} & set(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ), check=True
     )
