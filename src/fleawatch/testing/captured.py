@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from copy import copy
 from typing import Any, Final, NamedTuple
 
@@ -59,7 +59,8 @@ class Captured:
         self._seed = seed
         self._seen: list[_Seen] = []
         self._own: Telemetry | None = None
-        self._given_back: list[tuple[Telemetry, Callable[[], None]]] = []
+        self._ends = ExitStack()
+        self._scrapes: dict[int, dict[str, float]] = {}
         self._records: list[str] = []
 
     def __repr__(self) -> str:
@@ -71,7 +72,7 @@ class Captured:
     def telemetry(self) -> Telemetry:
         """To hand to the code under test; made when it is first asked for."""
         if self._own is None:
-            with rerouted(self._taking, self.timing, self._ids):
+            with rerouted(self._making, self.timing, self._ids):
                 self._own = Telemetry(environ={}, **self._chosen)
         return self._own
 
@@ -82,8 +83,9 @@ class Captured:
             TimeoutError: it was not done with what it was told before.
         """
         if all(one.telemetry is not telemetry for one in self._seen):
-            ids = self._ids(telemetry.settings.sample)
-            self._given_back.append((telemetry, lend(telemetry, self._taking(telemetry), self.timing, ids)))
+            ids, place = self._ids(telemetry.settings.sample), len(self._seen)
+            give_back = lend(telemetry, self._taking(telemetry), self.timing, ids)
+            self._ends.callback(self._return, place, give_back)
         return telemetry
 
     def facts(self, kind: str = "") -> list[dict[str, Any]]:
@@ -114,7 +116,7 @@ class Captured:
     def metrics(self) -> dict[str, float]:
         """Samples by name with labels, as Prometheus would read them: `pf_orders_total{agent_id="a-1",...}`."""
         self._carry()
-        return summed(samples(one.telemetry.metrics().decode()) for one in self._seen)
+        return summed(self._scrapes.get(place) or self._scrape(place) for place in range(len(self._seen)))
 
     def metric(self, name: str, **labels: object) -> float:
         """The sample with these labels, whatever its others are; an AssertionError that shows those near it when it is not one."""
@@ -136,29 +138,33 @@ class Captured:
 
     def end(self) -> None:
         """Carry what is left, end what was made, give back what was lent; raises what was wrong with what was told."""
-        try:
+        with self._ends:
             self._carry()
-        finally:
-            lent = [telemetry for telemetry, _ in self._given_back]
-            for _, give_back in self._given_back:
-                give_back()
-            self._given_back.clear()
-            for one in self._seen:
-                if one.telemetry not in lent:
-                    one.telemetry.shutdown()
+
+    def _return(self, place: int, give_back: Callable[[], None]) -> None:
+        self._scrapes[place] = self._scrape(place)
+        give_back()
+
+    def _scrape(self, place: int) -> dict[str, float]:
+        return samples(self._seen[place].telemetry.metrics().decode())
 
     def _taking(self, telemetry: Telemetry) -> Sequence[TelemetrySink]:
         recorder, lines = Recorder(), HeldLines()
         self._seen.append(_Seen(telemetry, recorder, lines))
         return (recorder, lines)
 
+    def _making(self, telemetry: Telemetry) -> Sequence[TelemetrySink]:
+        self._ends.callback(telemetry.shutdown)
+        return self._taking(telemetry)
+
     def _ids(self, sample: float) -> Ids:
         return Ids(sample, seed=self._seed + _APART * len(self._seen))
 
     def _carry(self) -> None:
         """Wait for the workers; raises what was wrong with what was told."""
-        for one in self._seen:
-            one.telemetry.flush(WITHIN_S)
+        for place, one in enumerate(self._seen):
+            if place not in self._scrapes:
+                one.telemetry.flush(WITHIN_S)
 
     def _log(self, record: logging.LogRecord) -> None:
         origin = Origin.of(self._seen[-1].telemetry) if self._seen else Origin(str(self._chosen["agent_id"]))
@@ -189,7 +195,7 @@ def capture(agent_id: str = AGENT_ID, *, strategy: str = "", seed: int = 1) -> I
     handler = _Handler(found)
     logging.getLogger().addHandler(handler)
     try:
-        with rerouted(found._taking, found.timing, found._ids):  # noqa: SLF001 - the other half
+        with rerouted(found._making, found.timing, found._ids):  # noqa: SLF001 - the other half
             yield found
     except BaseException:
         # What the block raised is what its reader must see.
