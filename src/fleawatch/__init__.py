@@ -1,4 +1,8 @@
-"""Fleawatch: see every agent's money, stop the one that is losing it, and prove what happened."""
+"""Fleawatch: see every agent's money, stop the one that is losing it, and prove what happened.
+
+pytest leaves this module as it is (PYTEST_DONT_REWRITE): it brings fixtures, and a program that imports it before it starts
+pytest would otherwise be warned that it came too late to be rewritten.
+"""
 
 from __future__ import annotations
 

@@ -45,14 +45,16 @@ def ask(path):
 
 
 def fork(url):
-    """Open, fork, and say what the child may do before and after it has a lease of its own."""
+    """Open, fork when told to, and say what the child may do before and after it has a lease of its own."""
     gate = Gate("a-1", service=url, state_file="memory:")
     while not gate.may_open(ORDER):
         time.sleep(0.01)
+    say("open")
+    sys.stdin.readline()
     child = os.fork()
     if child == 0:
         say(gate.may_open(ORDER).reason)
-        end = time.monotonic() + 10
+        end = time.monotonic() + 50
         while not gate.may_open(ORDER) and time.monotonic() < end:
             time.sleep(0.01)
         say(gate.may_open(ORDER).reason)

@@ -16,6 +16,7 @@ from fleawatch import Telemetry
 ROOT = Path(__file__).parents[2]
 BIN = ROOT / ".venv-ddapm" / "bin"
 CHILD = Path(__file__).parent / "datadog_agent_child.py"
+LOGS = Path(__file__).parent / "datadog_logs_child.py"
 
 
 def free_ports(count):
@@ -147,6 +148,34 @@ def test_an_escrow_is_linked_and_no_child(agent):
         (link,) = json.loads(span["meta"]["_dd.span_links"])
         assert int(link["span_id"], 16) == linked["span_id"]
         assert int(link["trace_id"][16:], 16) == linked["trace_id"]
+
+
+@pytest.mark.parametrize("wide", ["true", "false"], ids=["128 bits", "64 bits"])
+@pytest.mark.parametrize("otel", ["true", "false"], ids=["spans in the tracer", "spans apart"])
+def test_lines_of_the_log_name_the_active_span(agent, tmp_path, otel, wide):
+    """Both forms, of ids of either length, and each id once; a tracer that knows no operations is named beside them."""
+    env = environment(agent) | {"DD_TRACE_OTEL_ENABLED": otel, "DD_TRACE_128_BIT_TRACEID_GENERATION_ENABLED": wide}
+    command = [str(BIN / "ddtrace-run"), str(BIN / "python"), str(LOGS), str(tmp_path / "facts.log")]
+    ran = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 0, ran.stderr
+    said = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert len(said) == 7
+    for one in said:
+        line, active, own = one["line"], one["dd"], one["own"]
+        assert not [name for name in line if name.startswith(("field.", "dd.service", "dd.env", "dd.version"))]
+        assert (line["service"], line["env"], line["version"]) == ("momentum-agent", "prod", "1.2")
+        trace_id, span_id = active or own or (0, 0)
+        if not trace_id:
+            assert not {"trace_id", "span_id", "dd.trace_id", "dd.span_id"} & line.keys()
+            continue
+        assert (line["dd.trace_id"], line["dd.span_id"]) == (str(trace_id % 2**64), str(span_id))
+        named = own if own and otel == "false" else (trace_id, span_id)
+        assert (line["trace_id"], line["span_id"]) == (f"{named[0]:032x}", f"{named[1]:016x}")
+    received = {span["span_id"] for span in agent.spans()}
+    assert {int(one["line"]["dd.span_id"]) for one in said if one["dd"]} <= received
+    facts = [json.loads(line) for line in (tmp_path / "facts.log").read_text().splitlines()]
+    if otel == "true":
+        assert {int(line["dd.span_id"]) for line in facts if line["event"] == "trade_executed"} <= received
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])

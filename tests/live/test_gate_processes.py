@@ -19,7 +19,11 @@ KILLS = 20
 
 def child(*arguments):
     return subprocess.Popen(
-        [sys.executable, str(CHILD), *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, str(CHILD), *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -39,9 +43,17 @@ def test_breach_kill_restart_still_closed(tmp_path):
 
 def test_a_forked_child_has_no_lease_until_it_has_its_own():
     """The parent's permission is not inherited; the child gets its own by itself, and the parent goes on."""
-    with LeaseServer("a-1") as server:
-        out, _ = child("fork", server.url).communicate(timeout=60)
-    assert out.split() == ["no_lease_yet", "ok", "ok"]
+    with LeaseServer("a-1", ttl_s=600.0) as server:
+        process = child("fork", server.url)
+        assert process.stdout.readline() == "open\n"
+        # Nobody answers until the child has said how it stands: how fast it would be answered is not the question.
+        server.change("deaf")
+        process.stdin.write("fork\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "no_lease_yet\n"
+        server.change("well")
+        out, errors = process.communicate(timeout=60)
+    assert out.split() == ["ok", "ok"], errors
 
 
 def test_a_fork_in_the_middle_of_work_leaves_no_lock_taken(tmp_path):

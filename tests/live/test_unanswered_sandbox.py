@@ -12,7 +12,7 @@ from fleawatch.sandbox import books
 from fleawatch.sandbox.running import Settings
 from fleawatch.sandbox.visitor import visiting
 from fleawatch.sandbox.world import DEFAULT_ORIGIN
-from fleawatch.testing.capture import capture
+from fleawatch.testing import capture
 
 pytestmark = pytest.mark.live
 

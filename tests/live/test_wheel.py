@@ -36,6 +36,14 @@ wanted = [re.split("[<>=]", one)[0] for one in requires("fleawatch") if "extra =
 print(json.dumps({"from": fleawatch.__file__, "orders": sum(map(float, orders)), "wanted": wanted}))
 """
 
+USERS_TEST = """
+def test_it(capture):
+    with capture.telemetry.order(market="BTC-USD", side="buy", notional_usd=5):
+        pass
+    assert capture.fact("order_placed")["notional_usd"] == "5"
+"""
+EARLY = "import sys, fleawatch, pytest; sys.exit(pytest.main(['-q', '-W', 'error']))"
+
 
 @pytest.mark.live
 class TestWheel:
@@ -80,3 +88,17 @@ class TestWheel:
         package = Path(told["from"]).parent
         assert package.is_relative_to(tmp_path)
         assert sum(path.stat().st_size for path in package.rglob("*") if path.is_file()) < 5_000_000
+
+    def test_fixtures(self, wheel, tmp_path):
+        """Beside pytest it brings its fixtures, with warnings as errors too, also where a program imports it first."""
+        python = tmp_path / "venv" / "bin" / "python"
+        uv = Path(sys.executable).with_name("uv")
+        (tmp_path / "test_users.py").write_text(USERS_TEST)
+        for command in (
+            [uv, "venv", "--offline", "--quiet", "--python", sys.executable, tmp_path / "venv"],
+            [uv, "pip", "install", "--offline", "--quiet", "--python", python, wheel, "pytest"],
+            [python, "-W", "error", "-m", "pytest", "-q", "test_users.py"],
+            [python, "-W", "error", "-c", EARLY],
+        ):
+            done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path)
+            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"

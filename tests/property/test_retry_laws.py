@@ -11,7 +11,7 @@ from requests.adapters import BaseAdapter
 
 from fleawatch import Retries
 from fleawatch.sdk.client.retries import asked_s
-from fleawatch.testing.capture import Captured
+from fleawatch.testing import Captured
 
 ERRORS = (
     httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadTimeout, httpx.ReadError, httpx.WriteError, httpx.PoolTimeout,

@@ -7,6 +7,7 @@ from fleawatch.catalog.declare import alert, by_agent, by_monitor, clears_at, co
 from fleawatch.catalog.gate import STOPPED
 from fleawatch.catalog.labels import AGENT_ID, CHECK, COMPONENT, ENVIRONMENT, SPAN_NAME, STRATEGY, VERSION
 from fleawatch.catalog.query import Absent, Age, Select, event
+from fleawatch.catalog.spans import ALL_FINANCIAL
 from fleawatch.catalog.spec import Escalation
 from fleawatch.units import HOUR, MINUTE
 
@@ -59,9 +60,10 @@ SPAN_ERRORS = gauge(
     "pf_span_errors_ratio",
     "ratio",
     (SPAN_NAME,),
-    "Share of the latest spans of a name that failed.",
+    "Share of the latest financial spans that failed.",
     _PROCESS,
-    doc="Over financial spans, sampled or not; absent while there are too few.",
+    doc="`financial` is all of them together: orders, bets and the steps of escrows, sampled or not. A name is those of that name. "
+    "Absent while there are too few.",
 )
 SPANS_DROPPED = counter("pf_spans_dropped_total", "1", (), "Spans that could not be exported.", _PROCESS)
 DOGSTATSD_DROPPED = counter("pf_dogstatsd_dropped_total", "1", (), "Datadog packets that could not be sent.", _PROCESS)
@@ -140,11 +142,12 @@ ALERTS = (
     alert(
         "PFSpanErrorRateHigh",
         "warning",
-        SPAN_ERRORS.where() > limits.SPAN_ERRORS,
+        SPAN_ERRORS.where(span_name=ALL_FINANCIAL) > limits.SPAN_ERRORS,
         family="errors",
         clear=clears_at((limits.SPAN_ERRORS, limits.SPAN_ERRORS_CLEAR)),
         keep_firing_s=10 * MINUTE,
-        summary="{value:percent} of {span_name} fail",
-        description="More than {limit:span_errors} of the latest {span_name} operations failed. Their traces name the error.",
+        summary="{value:percent} of what moves money fails",
+        description="More than {limit:span_errors} of the latest {limit:span_errors_window} orders, bets and steps of escrows failed. "
+        "`pf_span_errors_ratio` has the share of each kind, and their traces name the error.",
     ),
 )

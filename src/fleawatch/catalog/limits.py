@@ -134,10 +134,12 @@ SLOW_MEDIAN_SPANS = _parameter(
     "slow_median_spans", 50, "1", "Spans of a name below which none is compared with their median."
 )
 SLOW_SPANS = _above("slow_spans", 10, "1", "Slow spans within ten minutes that make the alert a warning.")
-SPAN_ERRORS = _above("span_errors", 0.05, "ratio", "Failed spans among the last of one name.")
+SPAN_ERRORS = _above("span_errors", 0.05, "ratio", "Failed spans among the last financial ones.")
 SPAN_ERRORS_CLEAR = _above("span_errors_clear", 0.03, "ratio", "Clears span_errors.")
 SPAN_ERRORS_SPANS = _parameter("span_errors_spans", 20, "1", "Spans below which no share is published.")
-SPAN_ERRORS_WINDOW = _parameter("span_errors_window", 100, "1", "Latest spans of one name that are looked at.")
+SPAN_ERRORS_WINDOW = _parameter(
+    "span_errors_window", 100, "1", "Latest financial spans that are looked at, of all names and of each."
+)
 
 ESCROW_EXPIRY = _below("escrow_expiry", 1800, "seconds", "Time left until the soonest escrow is refunded by itself.")
 ESCROW_EXPIRY_CLEAR = _below("escrow_expiry_clear", 2100, "seconds", "Clears escrow_expiry.")

@@ -224,6 +224,15 @@ SPANS: Final[tuple[Span, ...]] = (
 )
 """Every span. The escrow spans are traces of their own, linked by the context of the creation: hours lie between them."""
 
+FINANCIAL: Final = frozenset(
+    span.name
+    for span in SPANS
+    if span.name.startswith("pf.escrow.") or span.name in ("pf.trade.execute", "pf.bet.place")
+)
+"""Spans that move money: orders, bets and every step of an escrow. What only reads or decides is none."""
+ALL_FINANCIAL: Final = "financial"
+"""Stands for all of them together where the name of a span is asked for."""
+
 SPAN_EVENTS: Final = (
     "order_filled",
     "escrow_initiated",

@@ -146,7 +146,7 @@ class SlowSpan(Event, frozen=True, kw_only=True):
 
 
 class SpanErrors(Event, frozen=True, kw_only=True):
-    """Error ratio of the last spans of one name; `samples` is how many."""
+    """Error ratio of the last spans of one name, or of all that move money (`financial`); `samples` is how many."""
 
     span_name: str
     errors: Count

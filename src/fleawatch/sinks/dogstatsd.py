@@ -34,6 +34,10 @@ _OF_FACTS: Final = frozenset(
 )
 """Told fact by fact, because a tag or the value is the fact's own."""
 DROPPED: Final = "pf_dogstatsd_dropped_total"
+OWN_TAGS: Final = frozenset(
+    ("agent_id", "strategy", "market", "status", "order_type", "error_type", "model_version"),
+).union(tag for one in DATADOG for tag, _ in one.tags)
+"""Keys that say what a value is about. Nobody else may say them of all values at once."""
 
 
 class Client(Protocol):

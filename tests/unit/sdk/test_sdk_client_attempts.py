@@ -12,7 +12,7 @@ from urllib3.util.retry import Retry
 
 from fleawatch.sdk.client.beneath import of_answer, of_error
 from fleawatch.sdk.telemetry.resends import Resends
-from fleawatch.testing.capture import capture
+from fleawatch.testing import capture
 
 BALANCE, OPEN = "/api/v1/auth/balance", "/v1/trade/open"
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from fleawatch.testing.capture import capture
+from fleawatch.testing import capture
 
 ORDER = {"order_id": "ord-1", "coin": "BTC", "entry_price": "100.5"}
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 from scripted_platform import Scripted
 
-from fleawatch.testing.capture import Captured
+from fleawatch.testing import Captured
 
 OURS = ("traceparent", "b3", "x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "baggage", "tracestate")
 

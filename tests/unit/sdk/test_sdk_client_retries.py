@@ -13,7 +13,7 @@ from scripted_platform import Scripted
 from fleawatch import Retries
 from fleawatch.errors import BadConfig
 from fleawatch.sdk.client.retries import asked_s
-from fleawatch.testing.capture import capture
+from fleawatch.testing import capture
 
 BALANCE, OPEN = "/api/v1/auth/balance", "/v1/trade/open"
 NOBODY = "http://127.0.0.1:9/health"

@@ -14,7 +14,6 @@ from opentelemetry.context import attach, detach
 
 from fleawatch import Handoff, Telemetry
 from fleawatch.errors import BadConfig
-from fleawatch.sdk.handoff.replay import Replay
 from fleawatch.sdk.handoff.token import LONGEST, LONGEST_TEXT
 from fleawatch.sdk.telemetry.context import Ids
 from fleawatch.sinks.recorder import Recorder
@@ -259,14 +258,6 @@ def test_the_last_token_of_a_text_counts(party):
         text = task.describe(f"As before: {first}")
     assert worker.handoff.accept(text).task_type == "fill"
     assert worker.handoff.accept(first).task_type == "dig"
-
-
-def test_the_guard_against_replays_is_bounded():
-    """It forgets what has expired; full of what holds it believes nothing new."""
-    guard = Replay(most=2)
-    assert [guard.first(nonce, 10.0, 0.0) for nonce in ("a", "b", "a", "c")] == [True, True, False, None]
-    assert guard.first("c", 20.0, 10.0) is True
-    assert len(guard) == 1
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,8 @@ import asyncio
 import json
 import logging
 import queue
+import sys
+import types
 from logging.handlers import QueueHandler, QueueListener
 
 import pytest
@@ -197,6 +199,53 @@ def test_structlog_gets_the_same(telemetry):
             "dd.trace_id": str(cycle.place.trace_id % 2**64), "dd.span_id": str(cycle.place.span_id),
         }
     ]  # fmt: skip
+
+
+class Tracer:
+    """Stands for Datadog's tracer, with the span that is active in it; `broken` raises when it is asked."""
+
+    def __init__(self, trace_id=0, span_id=0, *, broken=False):
+        self._span = types.SimpleNamespace(trace_id=trace_id, span_id=span_id) if trace_id else None
+        self._broken = broken
+
+    def current_span(self):
+        if self._broken:
+            raise RuntimeError("not now")
+        return self._span
+
+    def load(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "ddtrace", types.ModuleType("ddtrace"))
+        module = types.ModuleType("ddtrace.trace")
+        module.tracer = self
+        monkeypatch.setitem(sys.modules, "ddtrace.trace", module)
+
+
+WIDE = 0x6B09381E00000000FC6BD4EC551DDB4D
+INJECTED = {"dd.trace_id": f"{WIDE:032x}", "dd.span_id": "7", "dd.service": "x", "dd.version": "", "dd.env": ""}
+
+
+@pytest.mark.parametrize("how", ["logging", "structlog"])
+def test_datadogs_active_span_is_named_once_and_in_our_form(telemetry, monkeypatch, how):
+    """Within an operation beside its own ids, without one in both forms; what the tracer put there itself is left out."""
+
+    def line():
+        if how == "structlog":
+            return telemetry.log_processor()(None, "info", {"event": "hi", **INJECTED})
+        return json.loads(telemetry.log_formatter().format(logging.makeLogRecord({"msg": "hi", **INJECTED})))
+
+    Tracer(WIDE, 7).load(monkeypatch)
+    outside = line()
+    with telemetry.cycle() as cycle:
+        inside = line()
+    for found, ids in ((outside, (WIDE, 7)), (inside, (cycle.place.trace_id, cycle.place.span_id))):
+        assert (found["dd.trace_id"], found["dd.span_id"]) == (str(WIDE % 2**64), "7")
+        assert (found["trace_id"], found["span_id"]) == (f"{ids[0]:032x}", f"{ids[1]:016x}")
+        assert not [
+            name for name in found if name.startswith(("field.", "dd.s", "dd.e", "dd.v")) and name != "dd.span_id"
+        ]
+    for tracer in (Tracer(), Tracer(broken=True)):
+        tracer.load(monkeypatch)
+        assert not [name for name in line() if name.startswith(("dd.", "field.", "trace_id"))]
 
 
 def test_a_line_that_cannot_be_made_is_reported_as_the_library_does(logger, file, capsys):

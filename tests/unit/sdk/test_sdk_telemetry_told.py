@@ -11,7 +11,7 @@ from fleawatch.events import decode, encode
 from fleawatch.mnemonic import WORDS
 from fleawatch.sdk.telemetry.creations import Creations
 from fleawatch.sinks.recorder import Recorder
-from fleawatch.testing.capture import capture
+from fleawatch.testing import capture
 
 KEY = "sk_live_" + "0123456789abcdef" * 3
 PHRASE = " ".join(sorted(WORDS)[:12])

@@ -9,7 +9,7 @@ import requests
 from scripted_platform import Scripted
 
 from fleawatch import Retries
-from fleawatch.testing.capture import capture
+from fleawatch.testing import capture
 
 OPEN, PLAY, CREATE = "/v1/trade/open", "/api/v1/games/dice", "/escrow/create"
 GONE = (httpx.TransportError, requests.ConnectionError, aiohttp.ClientError)

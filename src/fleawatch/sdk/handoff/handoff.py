@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 from opentelemetry.baggage import get_all
@@ -24,7 +25,7 @@ from opentelemetry.baggage import get_all
 from fleawatch.errors import BadConfig, Problem
 from fleawatch.events.span import SpanLink
 from fleawatch.sdk.handoff.operations import Received, TaskCreate, TaskExecute
-from fleawatch.sdk.handoff.replay import Replay
+from fleawatch.sdk.handoff.replay import Guard, Replay, SharedReplay
 from fleawatch.sdk.handoff.token import LONGEST_LIFE_S, MOST_BAGGAGE, Claims, Reason, Refused, found, opened, sealed
 from fleawatch.sdk.secret import secret_of
 from fleawatch.sdk.telemetry.context import Place
@@ -47,12 +48,15 @@ class Handoff:
             which nothing is signed any more. `PF_HANDOFF_KEY_FILE` when None. It is read each time it is used.
         lifetime_s: how long a token holds, at most 31 days.
         baggage: names of OpenTelemetry baggage that are sent and believed; none by default.
+        replay_dir: directory in which the processes of the agent remember the tokens that they believed, so that one token is
+            believed once by all of them and after a restart. `PF_HANDOFF_REPLAY_DIR` when None; without, each process
+            remembers its own.
 
     Attributes:
         refused: tokens that were not believed, or could not be signed, by reason.
 
     Raises:
-        BadConfig: there is no key, or the lifetime is none.
+        BadConfig: there is no key, the lifetime is none, or the directory cannot be used.
     """
 
     def __init__(
@@ -62,14 +66,15 @@ class Handoff:
         key_file: str | None = None,
         lifetime_s: float = LIFETIME_S,
         baggage: Iterable[str] = (),
+        replay_dir: str | Path | None = None,
     ) -> None:
         self._telemetry = telemetry
         self._secret = secret_of(key_file or telemetry.settings.handoff_key_file)
         self._lifetime_s = lifetime_s
         self._allowed = frozenset(baggage)
-        self._replay = Replay()
         self.refused: dict[Reason, int] = {}
         problems: list[Problem] = []
+        self._replay = self._guard(replay_dir or telemetry.settings.handoff_replay_dir, problems)
         try:
             usable = bool(self._keys())
         except (OSError, ValueError):
@@ -81,6 +86,16 @@ class Handoff:
             problems.append(Problem("lifetime_s", f"was {lifetime_s!r}", f"give seconds up to {LONGEST_LIFE_S}"))
         if problems:
             raise BadConfig(_TITLE, tuple(problems))
+
+    def _guard(self, directory: str | Path | None, problems: list[Problem]) -> Guard:
+        if not directory:
+            return Replay()
+        try:
+            return SharedReplay(Path(directory), self._telemetry.settings.agent_id)
+        except OSError as error:
+            remedy = "name a directory that is the agent's alone: chmod 700"
+            problems.append(Problem("handoff_replay_dir", f"cannot be used: {error.strerror or error}", remedy))
+            return Replay()
 
     # The requester.
 
@@ -150,9 +165,9 @@ class Handoff:
         claims = opened(token, keys, now)
         if claims.worker not in ("", self._telemetry.settings.agent_id):
             raise Refused("elsewhere")
-        first = self._replay.first(claims.nonce, claims.expires_at, now)
-        if not first:
-            raise Refused("full" if first is None else "replayed")
+        denied = self._replay.denies(claims.nonce, claims.expires_at, now)
+        if denied:
+            raise Refused(denied)
         return Received(
             requester=claims.requester,
             task_type=claims.task_type,

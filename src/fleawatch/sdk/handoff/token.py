@@ -33,9 +33,10 @@ _FORM: Final = re.compile(r"pf1\.([A-Za-z0-9_-]{1,979})\.([A-Za-z0-9_-]{43})(?![
 _START: Final = re.compile(r"(?<![A-Za-z0-9_.-])pf1\.")
 
 Reason = Literal[
-    "", "missing", "oversized", "malformed", "forged", "expired", "early", "elsewhere", "replayed", "full", "no_key"
-]
-"""Why a token is not believed: empty when it is. `elsewhere`: it is for another agent. `full`: too many are remembered."""
+    "", "missing", "oversized", "malformed", "forged", "expired", "early", "elsewhere", "replayed", "full", "unwritable", "no_key",
+]  # fmt: skip
+"""Why a token is not believed: empty when it is. `elsewhere`: it is for another agent. `full`: too many are remembered;
+`unwritable`: it cannot be remembered."""
 
 Word = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}\Z")]
 _Agent = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}\Z")]

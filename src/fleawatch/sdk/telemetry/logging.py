@@ -6,13 +6,15 @@ environment, version, strategy), and loses its secrets: by pattern in every text
     logging.getLogger().addHandler(telemetry.log_handler("stdout"))
     structlog.configure(processors=[..., telemetry.log_processor(), structlog.processors.JSONRenderer()])
 
-Ids are taken in the thread and task that logs. Behind a `QueueHandler` put `Enricher` before the queue.
+Ids are taken in the thread and task that logs. Behind a `QueueHandler` put `Enricher` before the queue. Where Datadog's tracer
+runs, `dd.trace_id` and `dd.span_id` are those of its active span, in the one form that every line of ours has.
 """
 
 from __future__ import annotations
 
 import logging
 import math
+import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +35,8 @@ _DEEPEST: Final = 6
 _MOST_ITEMS: Final = 200
 _OWN: Final = "fleawatch_ids"
 _TAKEN: Final = frozenset((*COMMON_FIELDS, *RESERVED_FIELDS, "dd.trace_id", "dd.span_id"))
+_OF_TRACER: Final = frozenset(("dd.trace_id", "dd.span_id", "dd.service", "dd.version", "dd.env"))
+"""What Datadog's tracer puts on records and events by itself; each line of ours says it already."""
 _OF_RECORD: Final = frozenset((*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", _OWN))
 
 
@@ -85,9 +89,33 @@ class Origin:
 
 
 def ids() -> dict[str, str]:
-    """Ids of the operation, or of any other span of OpenTelemetry, that is current here; empty outside of one."""
-    span = current()
-    return trace_fields(span.trace_id, span.span_id) if span.is_valid else {}
+    """Ids of the operation, or of any other span of OpenTelemetry or Datadog, that is current here; empty outside of one.
+
+    A tracer of Datadog that does not speak OpenTelemetry knows nothing of operations. What is Datadog's then names the span
+    that is active there, and the rest the operation.
+    """
+    span, active = current(), _datadog_span()
+    found = trace_fields(span.trace_id, span.span_id) if span.is_valid else {}
+    if active is None:
+        return found
+    theirs = trace_fields(*active)
+    return {**theirs, **found, **{name: theirs[name] for name in ("dd.trace_id", "dd.span_id")}}
+
+
+def _datadog_span() -> tuple[int, int] | None:
+    """Trace and span that are active in Datadog's tracer; None where it is not loaded, or nothing is."""
+    tracer = getattr(sys.modules.get("ddtrace.trace"), "tracer", None)
+    try:
+        span = None if tracer is None else tracer.current_span()
+        return (int(span.trace_id), int(span.span_id)) if span is not None and span.trace_id and span.span_id else None
+    except Exception:  # noqa: BLE001 - a stranger's object; a line without its ids is better than none
+        return None
+
+
+def _without_the_tracers(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is left of the fields of a line without those that Datadog's tracer added, where it is loaded."""
+    traced = "ddtrace" in sys.modules
+    return {name: value for name, value in given.items() if not (traced and name in _OF_TRACER)}
 
 
 class Enricher(logging.Filter):
@@ -134,7 +162,7 @@ class Formatter(logging.Formatter):
         if enriched is not None:
             added = {*own, "trace_id", "span_id", "dd_trace_id", "dd_span_id"}
             given = {name: value for name, value in given.items() if name not in added}
-        for name, value in origin.clean(given).items():
+        for name, value in origin.clean(_without_the_tracers(given)).items():
             line[f"field.{name}" if name in _TAKEN or name in line else name] = value
         return encoded(line).decode()
 
@@ -195,7 +223,7 @@ def processor(origin: Origin) -> Processor:
 
     def process(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         del logger, method
-        found = origin.clean(event)
+        found = origin.clean(_without_the_tracers(event))
         # Ids of two spans are never mixed in one line.
         own = {} if "trace_id" in found or "span_id" in found else ids()
         for name, value in {**origin.fields(), **own}.items():

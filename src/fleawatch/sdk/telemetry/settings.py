@@ -61,6 +61,7 @@ class Settings:
         propagate_hosts: hosts that trace context is sent to.
         trust_remote: agents whose trace context becomes a parent and not only a link.
         handoff_key_file: file with the key that signs trace context for other agents.
+        handoff_replay_dir: directory in which the agent's processes remember whose context they believed.
         private: attributes that are never recorded.
         addresses: whether addresses of wallets in texts are kept, hashed or cut; secrets are always cut.
     """
@@ -100,6 +101,7 @@ class Settings:
     propagate_hosts: tuple[str, ...] = ()
     trust_remote: tuple[str, ...] = ()
     handoff_key_file: str | None = None
+    handoff_replay_dir: str | None = None
     private: tuple[str, ...] = ("pf.conditions", "pf.task", "pf.release_reason")
     addresses: Addresses = "keep"
 
@@ -146,6 +148,7 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "propagate_hosts": ("PF_TRACE_PROPAGATE_HOSTS",),
     "trust_remote": ("PF_TRACE_TRUST_REMOTE",),
     "handoff_key_file": ("PF_HANDOFF_KEY_FILE",),
+    "handoff_replay_dir": ("PF_HANDOFF_REPLAY_DIR",),
     "private": ("PF_PRIVATE",),
     "addresses": ("PF_ADDRESSES",),
 }

@@ -2,8 +2,9 @@
 
 A span is slow against the limit of its name, or against the median of its own past. Told is the moment at which it
 begins; what follows within a minute is summed up and told once, so that a slow backend does not make a flood, and the
-count stays right. The share of failures is told when it passes its limit, when it is well again, and each minute in
-which it has changed. All of it happens in the worker's thread.
+count stays right. The share of failures among the last spans that move money, all together and of each name, is told when
+it passes its limit and when it is well again, but one of the two within a minute, and each minute in which it has changed.
+All of it happens in the worker's thread. Durations are compared as whole nanoseconds: ten times the median is not more.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fleawatch.catalog import limits
-from fleawatch.catalog.spans import SPANS
+from fleawatch.catalog.spans import ALL_FINANCIAL, FINANCIAL, SPANS
 from fleawatch.catalog.spec import Limit
 from fleawatch.events import SlowSpan, SpanErrors
 from fleawatch.events.span import SpanRecord
@@ -27,14 +28,10 @@ COOL_S: Final = 60.0
 PAST: Final = 200
 """Durations of a name whose median is taken."""
 WINDOW: Final = 100
-"""Spans of a name that are looked at when no limit says how many."""
+"""Spans that are looked at when no limit says how many."""
 FLOOR_S: Final = 0.01
 """Seconds below which nothing is slow against its own past: a cache that was missed is no trouble."""
-FINANCIAL: Final = frozenset(
-    span.name
-    for span in SPANS
-    if span.name.startswith("pf.escrow.") or span.name in ("pf.trade.execute", "pf.bet.place")
-)
+_NS: Final = 1e9
 _OWN: Final[dict[str, Limit]] = {
     span.name: limit
     for span in SPANS
@@ -72,7 +69,7 @@ class Median:
 
 @dataclass(slots=True)
 class _Slow:
-    """Of one name: its past, when it was last told of, and the worst since."""
+    """Of one name: its past in nanoseconds, when it was last told of, and the worst since."""
 
     past: Median = field(default_factory=Median)
     told_at: float = float("-inf")
@@ -84,12 +81,13 @@ class _Slow:
 
 @dataclass(slots=True)
 class _Failing:
-    """Of one name: whether the last ones failed, and what was told."""
+    """Of one name, or of all: whether the last ones failed, whether that is too much, and what was told of it when."""
 
     last: deque[bool] = field(default_factory=deque)
     told: tuple[int, int] | None = None
     told_at: float = float("-inf")
     high: bool = False
+    turned_at: float = float("-inf")
 
 
 class SpanWatch:
@@ -110,46 +108,48 @@ class SpanWatch:
         if span.kind != "client":
             found += self._slowness(span, state)
         if span.name in FINANCIAL:
-            found += self._failure(span, state)
+            found += self._failure(ALL_FINANCIAL, span, state)
+            found += self._failure(span.name, span, state)
         return found
 
     def due(self, at: float, state: FleetState, *, all_of_it: bool = False) -> list[Draft]:
         """What is told when a minute has passed; at the end, all that was not told yet."""
         found: list[Draft] = []
         for name, slow in self._slow.items():
-            if slow.spans and (all_of_it or at - slow.told_at >= COOL_S):
+            if slow.spans and (all_of_it or _cool(at, slow.told_at)):
                 found.append(_told(name, slow, at))
         for name, failing in self._failing.items():
-            if self._share(failing, state) is not None and (all_of_it or at - failing.told_at >= COOL_S):
+            if self._share(failing, state) is not None and (all_of_it or _cool(at, failing.told_at)):
                 found += _ratio(name, failing, at)
         return found
 
     def _slowness(self, span: SpanRecord, state: FleetState) -> list[Draft]:
         slow = self._slow.setdefault(span.name, _Slow())
-        threshold = self._threshold(span, slow.past, state)
-        slow.past.add(span.duration_s)
+        taken = float(span.end_ns - span.start_ns)
+        threshold = self._threshold(span.name, taken, slow.past, state)
+        slow.past.add(taken)
         if threshold is None:
             return []
         slow.spans += 1
         if slow.spans == 1 or span.duration_s > slow.duration_s:
-            slow.duration_s, slow.threshold_s, slow.trace_id = span.duration_s, threshold, span.trace
-        at = span.end_ns / 1e9
-        return [_told(span.name, slow, at)] if at - slow.told_at >= COOL_S else []
+            slow.duration_s, slow.threshold_s, slow.trace_id = span.duration_s, threshold / _NS, span.trace
+        at = span.end_ns / _NS
+        return [_told(span.name, slow, at)] if _cool(at, slow.told_at) else []
 
-    def _threshold(self, span: SpanRecord, past: Median, state: FleetState) -> float | None:
-        """What it took longer than; None when it was not slow."""
-        own = self._limit(_OWN[span.name], state) if span.name in _OWN else None
-        if own is not None and span.duration_s > own:
-            return own
+    def _threshold(self, name: str, taken: float, past: Median, state: FleetState) -> float | None:
+        """What it took longer than, in nanoseconds; None when it was not slow."""
+        own = self._limit(_OWN[name], state) if name in _OWN else None
+        if own is not None and taken > own * _NS:
+            return own * _NS
         median, times = past.value(), self._limit(limits.SLOW_MEDIANS, state)
         least = self._limit(limits.SLOW_MEDIAN_SPANS, state)
         if median is None or times is None or least is None or len(past) < least:
             return None
-        relative = max(times * median, FLOOR_S)
-        return relative if span.duration_s > relative else None
+        relative = max(times * median, FLOOR_S * _NS)
+        return relative if taken > relative else None
 
-    def _failure(self, span: SpanRecord, state: FleetState) -> list[Draft]:
-        failing = self._failing.setdefault(span.name, _Failing())
+    def _failure(self, name: str, span: SpanRecord, state: FleetState) -> list[Draft]:
+        failing = self._failing.setdefault(name, _Failing())
         failing.last.append(bool(span.error_type))
         most = self._limit(limits.SPAN_ERRORS_WINDOW, state) or WINDOW
         while len(failing.last) > most:
@@ -158,11 +158,13 @@ class SpanWatch:
         high, well = self._limit(limits.SPAN_ERRORS, state), self._limit(limits.SPAN_ERRORS_CLEAR, state)
         if share is None or high is None:
             return []
-        was = failing.high
+        was, at = failing.high, span.end_ns / _NS
         failing.high = share > high if not was else share > (high if well is None else min(well, high))
-        if failing.high == was and failing.told is not None:
+        if failing.high != was and _cool(at, failing.turned_at):
+            failing.turned_at = at
+        elif failing.told is not None:
             return []
-        return _ratio(span.name, failing, span.end_ns / 1e9)
+        return _ratio(name, failing, at)
 
     def _share(self, failing: _Failing, state: FleetState) -> float | None:
         least = self._limit(limits.SPAN_ERRORS_SPANS, state)
@@ -177,6 +179,11 @@ class SpanWatch:
         # What the agent has told that it enforces comes first: in its own process nobody else declares limits.
         told = (agent.control.limits or {}).get(limit.name)
         return limit_of(state, agent, limit) if told is None else told
+
+
+def _cool(at: float, told_at: float) -> bool:
+    """Whether a minute has passed, or the clock was set back: nothing is silent until it has caught up."""
+    return abs(at - told_at) >= COOL_S
 
 
 def _told(name: str, slow: _Slow, at: float) -> Draft:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
 from fleawatch.errors import BadConfig, Problem
 from fleawatch.sdk.telemetry.settings import Settings
-from fleawatch.sinks.dogstatsd import Client, DogStatsD
+from fleawatch.sinks.dogstatsd import OWN_TAGS, Client, DogStatsD
 
 if TYPE_CHECKING:
     from datadog.dogstatsd.base import DogStatsd
 
 _PORT: Final = 8125
 _NEVER_S: Final = 10**9
+_LONGEST_TAG: Final = 200
+"""Bytes: Datadog keeps as many characters of a tag, and what is longer may not fit a datagram."""
+_SIZES: Final = {False: 1_432, True: 8_192}
+"""Bytes of a datagram, by whether it goes to a Unix socket."""
+_WIDEST: Final = 4
+"""Bytes of a character of UTF-8, at most."""
 
 
 def sink(settings: Settings) -> DogStatsD:
@@ -60,17 +68,29 @@ def opener(settings: Settings, kind: type[DogStatsd]) -> Callable[[], Client]:
     ]
 
     def opened() -> Client:
-        client = kind(**given, constant_tags=own)
+        tags = (*own, *(value for name, value in os.environ.items() if name.startswith(("DD_", "DATADOG_"))))
+        # The client counts characters, and would put more bytes into a datagram than its transport carries.
+        largest = 0 if "".join(tags).isascii() else _SIZES[unix] // _WIDEST
+        client = kind(**given, constant_tags=own, max_buffer_len=largest)
         # The client adds what DD_* and DATADOG_TAGS say, and would say env, service and version twice.
         client.constant_tags = once(client.constant_tags)
+        if largest and not unix:
+            # The size holds from the first socket on, and that of a Unix socket is large enough before.
+            with contextlib.suppress(OSError):
+                client.get_socket()
         return cast("Client", client)
 
     return opened
 
 
 def once(tags: Sequence[str]) -> list[str]:
-    """The tags without those whose key is there already: the settings come first, for every backend says what they say."""
+    """Tags for all values: each key once, and no key that says what a value is about; too long ones are cut.
+
+    The first of a key counts. The settings come first, for every backend says what they say.
+    """
     found: dict[str, str] = {}
     for tag in tags:
-        found.setdefault(tag.partition(":")[0].lower(), tag)
+        key = tag.partition(":")[0].strip().lower()
+        if key not in OWN_TAGS:
+            found.setdefault(key, tag.encode("utf-8", "replace")[:_LONGEST_TAG].decode("utf-8", "ignore"))
     return list(found.values())
