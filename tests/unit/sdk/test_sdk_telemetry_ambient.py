@@ -1,8 +1,10 @@
 """Variables of OpenTelemetry and Datadog that somebody else has set: they say what they say elsewhere, and stop no agent."""
 
+import contextlib
 import logging
 import socket
 import struct
+import subprocess
 import sys
 import threading
 
@@ -11,6 +13,7 @@ import pytest
 from fleawatch import Telemetry
 from fleawatch.errors import BadConfig
 from fleawatch.sdk.telemetry.backends import otlp as backend
+from fleawatch.sdk.telemetry.environment import NAMES
 from fleawatch.sdk.telemetry.settings import settings
 from fleawatch.testing.otlp_grpc import OtlpGrpcServer
 
@@ -248,3 +251,54 @@ def test_a_stream_of_datadog_is_spoken_to(tmp_path):
     server.close()
     assert "dogstatsd" in found
     assert [line for line in server.lines if line.startswith("agent.order.latency_ms:")]
+
+
+@pytest.mark.parametrize(
+    ("name", "close"),
+    [("PF_STATD", "PF_STATSD"), ("PF_AGENTID", "PF_AGENT_ID"), ("PF_PUSHGATEWAY_USERNAME", "PF_PUSHGATEWAY_USER")],
+)
+def test_a_mistyped_variable_is_told_with_the_name_it_resembles(warned, name, close):
+    """Once, and never with what it holds."""
+    settings({}, {**AGENT, name: "hunter2"})
+    assert warned() == [f"{name}: nothing in Fleawatch reads it; did you mean {close}?"]
+
+
+def test_a_variable_that_resembles_none_is_told_too(warned):
+    """Somebody may wait for what it should do."""
+    settings({}, {**AGENT, "PF_QQQQQ": "hunter2"})
+    (text,) = warned()
+    assert text.startswith("PF_QQQQQ: nothing in Fleawatch reads it; rename or unset it")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PF_GATE_STATE", "PF_API_KEY", "PF_BASE", "PF_BASE_CASINO", "PF_TRADING_KEY_FILE", "PF_SERVICE_HOST",
+        "PF_GATEWAY_SERVICE_PORT_HTTP", "PF_PORT", "PF_GATEWAY_PORT_80_TCP_ADDR", "XPF_STATD", "AGENT_IDS",
+    ],
+)  # fmt: skip
+def test_variables_of_other_parts_are_known(warned, name):
+    """Of the gate, of the agent's own way to the platform, and what Kubernetes says of services."""
+    settings({}, {**AGENT, name: "x"})
+    assert warned() == []
+
+
+def test_every_variable_that_is_read_is_known(warned):
+    """Whatever the table of settings names."""
+    own = {place for places in NAMES.values() for place in places if place.startswith("PF_")}
+    with contextlib.suppress(BadConfig):
+        settings({}, dict.fromkeys(own, "x"))
+    assert warned() == []
+
+
+def test_an_environment_without_mistakes_needs_no_comparison():
+    """What looks for resemblance is loaded by the first unknown name."""
+    code = (
+        "import sys; from fleawatch.sdk.telemetry.settings import settings\n"
+        "before = 'difflib' in sys.modules\n"
+        "settings({}, {'PF_AGENT_ID': 'a-1'})\n"
+        "assert before == ('difflib' in sys.modules) == False\n"
+        "settings({}, {'PF_AGENT_ID': 'a-1', 'PF_STATD': 'x'})\n"
+        "assert 'difflib' in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stderr=subprocess.DEVNULL)

@@ -2,13 +2,14 @@
 
 The latter are *ambient*: they are set once for whatever is deployed, by a cluster's admission controller say, and nobody
 thought of this agent. So they say what they say elsewhere, and they never stop an agent: what cannot be done is told to
-the log. Variables of our own were meant.
+the log. Variables of our own were meant; one whose name nobody reads is told to the log too, for it may be mistyped.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
@@ -134,6 +135,19 @@ def leave_out(variable: str, outcome: str, problem: Problem, remedy: str = "") -
     log.warning(text, variable, problem.where, problem.what, outcome, remedy or problem.remedy)
 
 
+def tell_unknown(env: Iterable[str]) -> None:
+    """Tell the log of each variable `PF_*` that nothing reads; never what it holds."""
+    unknown = [name for name in env if name.startswith("PF_") and name not in _KNOWN and not _OTHERS.fullmatch(name)]
+    if not unknown:
+        return
+    from difflib import get_close_matches  # noqa: PLC0415 - an environment without mistakes needs no comparison
+
+    for name in sorted(unknown)[:_MOST_TOLD]:
+        close = get_close_matches(name, _KNOWN, 1)
+        hint = f"did you mean {close[0]}?" if close else "rename or unset it, if it was meant for Fleawatch"
+        log.warning("%s: nothing in Fleawatch reads it; %s", name[:_LONGEST_NAME], hint)
+
+
 def _sampler(name: str, argument: str) -> Ambient:
     """As the specification of OpenTelemetry has it; what is none of its names stays one, which no share is."""
     if name in ("traceidratio", "parentbased_traceidratio"):
@@ -158,3 +172,19 @@ def _tags(text: str) -> dict[str, str]:
     """Tags of Datadog, as its libraries read them: between commas, or between blanks where there is no comma."""
     parts = (part.partition(":") for part in text.split("," if "," in text else None))
     return {name.strip(): value.strip() for name, _, value in parts}
+
+
+_MOST_TOLD: Final = 20
+_LONGEST_NAME: Final = 80
+_KNOWN: Final = frozenset(
+    {
+        "PF_CONFIG", "PF_GATE_STATE", "PF_API_KEY", "PF_BASE",
+        *(place for places in NAMES.values() for place in places if place.startswith("PF_")),
+    }
+)  # fmt: skip
+_OTHERS: Final = re.compile(
+    r"PF_(?:BASE|KEY)_(?:CASINO|TRADING|WALLET|DOMAINS|ESCROW|FAUCET)"
+    r"|PF_(?:CASINO|TRADING|WALLET|DOMAINS|ESCROW|FAUCET|API)_(?:KEY|KEY_FILE|BASE|URL)"
+    r"|PF_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_[A-Z]+)?)?)"
+)
+"""Addresses and keys of the platform's services, which are the agent's own, and what Kubernetes says of a service `pf-...`."""

@@ -18,7 +18,7 @@ from fleawatch.errors import BadConfig, Problem
 from fleawatch.scrub import Addresses
 from fleawatch.sdk.secret import NO_SECRET, Secret, fits_header
 from fleawatch.sdk.telemetry.checks import checked
-from fleawatch.sdk.telemetry.environment import REMEDIES, Ambient, leave_out, said
+from fleawatch.sdk.telemetry.environment import REMEDIES, Ambient, leave_out, said, tell_unknown
 from fleawatch.units import AGENT_ID, looks_like_key
 
 SERVICE_NAME: Final = "purpleflea-trading-agent"
@@ -124,6 +124,7 @@ def settings(
     env = os.environ if environ is None else environ
     problems: list[Problem] = []
     known = {field.name for field in fields(Settings)} - {"ambient"}
+    tell_unknown(env)
     told = said(env)
     filed = _of_file(file or env.get("PF_CONFIG"), known, problems)
     if told.no_spans:
