@@ -30,11 +30,14 @@ from fleawatch.secretforms import (
     CREDENTIALS,
     IN_TEXT,
     MARKED,
+    MARKED_LONG,
     NAME_PARTS,
     NAMED,
     PARAMETER,
+    PARAMETER_MARKS,
     REDACTED,
     SECRET_NAME,
+    SHORTEST_LONG,
     UNMARKED,
     credentials,
 )
@@ -56,8 +59,13 @@ _LAYERS: Final = 3
 
 def scrub(text: str) -> str:
     """`text` without secrets. Doing it again changes nothing."""
+    clean = _cleaned(text, _LAYERS) if "%" in text else _plain(text)
+    return clean if clean == text else _settled(clean)
+
+
+def _settled(text: str) -> str:
+    """A text of which something was cut: that may have hidden something, or brings together what was apart."""
     for _ in range(_ROUNDS):
-        # What is cut may have hidden something, or brings together what was apart. Most texts have nothing to cut.
         clean = _cleaned(text, _LAYERS)
         if clean == text:
             return clean
@@ -87,23 +95,35 @@ def _common_end(window: str, clean: str) -> int:
 
 def _plain(text: str) -> str:
     clean, low = text, text.lower()
-    for sign, marks in MARKED:
-        if sign in low:
-            for mark, (pattern, become) in marks:
-                if mark in low:
-                    clean = pattern.sub(become, clean)
+    for mark, pattern, become in MARKED:
+        if mark in low:
+            clean = pattern.sub(become, clean)
+    if len(text) >= SHORTEST_LONG:
+        clean = _long_marked(clean, low)
     if len(clean) >= _LONG:
         clean = _long_ones(clean)
-    named = "=" in text
-    if named or ":" in text:
-        if NAME_PARTS.search(low) and NAME_PARTS.search(" ".join(NAMED.findall(low))):
-            clean = IN_TEXT.sub(rf"\1{REDACTED}", clean)
-        if named and ("&" in low or "?" in low) and ("key=" in low or "sig" in low or "pass=" in low or "hmac=" in low):
-            clean = PARAMETER.sub(rf"\1{REDACTED}", clean)
-        if "@" in low:
-            clean = CREDENTIALS.sub(credentials, clean)
+    if "=" in text or ":" in text:
+        clean = _valued(clean, low)
     # The patterns here are at least as wide as the one the door refuses facts by; should that one grow, fail closed.
     return REDACTED if ("_" in text or not text.isascii()) and looks_like_key(clean) else clean
+
+
+def _long_marked(text: str, low: str) -> str:
+    for sign, marks in MARKED_LONG:
+        if sign in low:
+            for mark, pattern, become in marks:
+                if mark in low:
+                    text = pattern.sub(become, text)
+    return text
+
+
+def _valued(text: str, low: str) -> str:
+    """A text without values behind the names of secrets, parameters of a query, and passwords before a host."""
+    if NAME_PARTS.search(low) and NAME_PARTS.search(" ".join(NAMED.findall(low))):
+        text = IN_TEXT.sub(rf"\1{REDACTED}", text)
+    if ("&" in low or "?" in low) and any(mark in low for mark in PARAMETER_MARKS):
+        text = PARAMETER.sub(rf"\1{REDACTED}", text)
+    return CREDENTIALS.sub(credentials, text) if "@" in low else text
 
 
 def _cleaned(text: str, layers: int) -> str:

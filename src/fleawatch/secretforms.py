@@ -74,75 +74,57 @@ _Become = Callable[[re.Match[str]], str]
 _KEY_OF_PLATFORM: Final = (re.compile(r"[\w-]+"), _platform_key)
 _GITHUB: Final = (re.compile(r"(?:gh[pousr]|github_pat)_\w{20,}", re.ASCII), _cut)
 _AWS: Final = (re.compile(r"A[KS]IA[A-Z0-9]{16,}", re.ASCII), _cut)
-MARKED: Final[tuple[tuple[str, tuple[tuple[str, tuple[re.Pattern[str], _Become]], ...]], ...]] = (
+MARKED: Final[tuple[tuple[str, re.Pattern[str], _Become], ...]] = (
+    (
+        "bearer",
+        re.compile(r"(bearer)([\s:=+]+|%20)(?!(?:bearer|basic)[\s:=+])([^\s,;\"']+)", re.IGNORECASE | re.ASCII),
+        _authorized,
+    ),
+    (
+        "basic",
+        re.compile(r"(basic)([\s:=+]+|%20)(?!(?:bearer|basic)[\s:=+])([^\s,;\"']+)", re.IGNORECASE | re.ASCII),
+        _authorized,
+    ),
+    ("://", re.compile(r"(?<=://)[^\s/?#\"'<>]+(?=@)"), _cut),
+    ("_live_", *_KEY_OF_PLATFORM),
+    ("_test_", *_KEY_OF_PLATFORM),
+    ("_trade_", *_KEY_OF_PLATFORM),
+    ("_domains_", *_KEY_OF_PLATFORM),
+    ("eyj", re.compile(r"[\w.=-]+"), _web_token),
+    (
+        "cookie",
+        re.compile(rf"((?:set-)?cookie{_QUOTE}\s?[:=]\s?+{_QUOTE})(?!\[redacted\])[^\"'\r\n]+", re.IGNORECASE),
+        _after_name,
+    ),
+    ("xox", re.compile(r"xox[a-z]-[\w-]{8,}", re.IGNORECASE), _cut),
+    ("xapp-", re.compile(r"xapp-[\w-]{8,}", re.IGNORECASE), _cut),
+)
+"""What secrets with a mark have at least, in lower case; where to look then; and what becomes of it."""
+MARKED_LONG: Final[tuple[tuple[str, tuple[tuple[str, re.Pattern[str], _Become], ...]], ...]] = (
     (
         "",
         (
-            (
-                "bearer",
-                (
-                    re.compile(
-                        r"(bearer)([\s:=+]+|%20)(?!(?:bearer|basic)[\s:=+])([^\s,;\"']+)", re.IGNORECASE | re.ASCII
-                    ),
-                    _authorized,
-                ),
-            ),
-            (
-                "basic",
-                (
-                    re.compile(
-                        r"(basic)([\s:=+]+|%20)(?!(?:bearer|basic)[\s:=+])([^\s,;\"']+)", re.IGNORECASE | re.ASCII
-                    ),
-                    _authorized,
-                ),
-            ),
-            ("eyj", (re.compile(r"[\w.=-]+"), _web_token)),
-            (
-                "cookie",
-                (
-                    re.compile(
-                        rf"((?:set-)?cookie{_QUOTE}\s?[:=]\s?+{_QUOTE})(?!\[redacted\])[^\"'\r\n]+", re.IGNORECASE
-                    ),
-                    _after_name,
-                ),
-            ),
-            ("akia", _AWS),
-            ("asia", _AWS),
-        ),
-    ),
-    (
-        "/",
-        (
-            ("://", (re.compile(r"(?<=://)[^\s/?#\"'<>]+(?=@)"), _cut)),
-            ("hooks.slack.com/", (re.compile(r"(?<=hooks\.slack\.com/)[^\s\"'<>]+", re.IGNORECASE), _cut)),
+            ("hooks.slack.com/", re.compile(r"(?<=hooks\.slack\.com/)[^\s\"'<>]+", re.IGNORECASE), _cut),
+            ("sk-", re.compile(r"(?<![A-Za-z0-9])sk-[\w-]{16,}", re.ASCII), _cut),
+            ("akia", *_AWS),
+            ("asia", *_AWS),
         ),
     ),
     (
         "_",
         (
-            ("_live_", _KEY_OF_PLATFORM),
-            ("_test_", _KEY_OF_PLATFORM),
-            ("_trade_", _KEY_OF_PLATFORM),
-            ("_domains_", _KEY_OF_PLATFORM),
-            ("glsa_", (re.compile(r"glsa_\w{16,}", re.ASCII), _cut)),
-            ("ghp_", _GITHUB),
-            ("gho_", _GITHUB),
-            ("ghs_", _GITHUB),
-            ("ghu_", _GITHUB),
-            ("ghr_", _GITHUB),
-            ("github_pat_", _GITHUB),
-        ),
-    ),
-    (
-        "-",
-        (
-            ("sk-", (re.compile(r"(?<![A-Za-z0-9])sk-[\w-]{16,}", re.ASCII), _cut)),
-            ("xox", (re.compile(r"xox[a-z]-[\w-]{8,}", re.IGNORECASE), _cut)),
-            ("xapp-", (re.compile(r"xapp-[\w-]{8,}", re.IGNORECASE), _cut)),
+            ("glsa_", re.compile(r"glsa_\w{16,}", re.ASCII), _cut),
+            ("ghp_", *_GITHUB),
+            ("gho_", *_GITHUB),
+            ("ghs_", *_GITHUB),
+            ("ghu_", *_GITHUB),
+            ("ghr_", *_GITHUB),
+            ("github_pat_", *_GITHUB),
         ),
     ),
 )
-"""By a character that they have: what secrets with a mark have at least, in lower case; where to look then; what becomes of it."""
+"""The same of those with at least `SHORTEST_LONG` characters, by a sign that they have."""
+SHORTEST_LONG: Final = 17
 UNMARKED: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...]] = (
     (re.compile(r"(?<!\d)\d{6,}:[\w-]{30,}", re.ASCII), _cut),
     (re.compile(r"0x[0-9a-f]{64,}", re.IGNORECASE | re.ASCII), _cut),
@@ -176,6 +158,8 @@ PARAMETER: Final = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 """Short names that are a secret's in a query or a form only: after `?` or `&`, or at the beginning with `&` behind."""
+PARAMETER_MARKS: Final = ("key=", "sig", "pass=", "hmac=")
+"""What a text with one of them has."""
 CREDENTIALS: Final = re.compile(
     r"(?<![\w.+-])([\w.+-]*+):([^\s/\"'<>]{3,128})(@(?:"
     r"(?:[\w.-]{1,253}|\[[0-9a-f:.]{2,45}\])(:\d{1,5}(?![0-9a-f]{16}))"
