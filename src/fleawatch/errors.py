@@ -15,10 +15,15 @@ An error says what was wrong ("was", never "got"), where, and what to do about i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 
 class FleawatchError(Exception):
     """Root of every error raised on purpose."""
+
+
+LEAVE_OUT: Final = "leave it out"
+"""Remedy of a fact that is known already: whoever told it has lost nothing, and is to tell no more of its kind."""
 
 
 @dataclass(frozen=True, slots=True)

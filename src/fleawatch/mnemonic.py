@@ -18,12 +18,12 @@ SHORTEST: Final = LEAST * 3 + LEAST - 1
 
 _WHOLE: Final = LEAST - 2
 """Words of the shortest phrase that stand whole when something touches the first and the last."""
-_FARTHEST: Final = 8
-"""Characters between two words of one phrase: a number, quotes and a comma, a line's end."""
+_FARTHEST: Final = 12
+"""Characters between two words of one phrase: a number, quotes and a comma, also as JSON within JSON, a line's end."""
 _LONGEST_WORD: Final = 8
 _SHORTEST_WORD: Final = 3
 _LETTERS: Final = re.compile(r"[A-Za-z]+")
-_ESCAPED: Final = re.compile(r"\\+(?:[nrtfv]|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})|%[0-9A-Fa-f]{2}")
+_ESCAPED: Final = re.compile(r"(?<!\\)\\++(?:[nrtfv]|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})|%[0-9A-Fa-f]{2}")
 """What stands for one character in a text that was written down for machines, and would be letters of the next word."""
 
 

@@ -1,160 +1,167 @@
 """Keep secrets out of what leaves the process: the one scrubber of logs, spans, labels, errors, pages and evidence.
 
-A pattern finds what was pasted into a message: keys of the platform, bearer tokens, JSON web tokens, tokens of Telegram and
-Slack, addresses with a password, private keys of wallets (hexadecimal, WIF, extended, Solana, PEM) and recovery phrases. A
-name finds what no pattern can know. What is cut is replaced, so that a reader sees that something was there. Some things
-look like a key and are none, such as the hash of a transaction: they are cut too. A key in bare hexadecimal looks like a
-digest, and is kept unless its name tells.
+A pattern finds what was pasted into a message: keys of the platform and of AWS, bearer tokens, JSON web tokens, tokens of
+GitHub, Slack and Telegram, addresses with a password, private keys of wallets (hexadecimal, WIF, extended, Solana, PEM) and
+recovery phrases; also percent-encoded. A name finds what no pattern can know, in a field, a text or a query. What is cut is
+replaced, so that a reader sees that something was there. Some things look like a key and are none, such as the hash of a
+transaction: they are cut too. A key in bare hexadecimal looks like a digest, and is kept unless its name tells; so does the
+secret of AWS without its name.
+
+`user:password@host` without a scheme is cut where a port or a path follows a host, for then it is an address. Without them the
+host needs a dot, or is `localhost`, and the password a sign that is none of letters, dots, hyphens, plus and underscores, for
+else it may be a label before a mail's address: `mail:first.last@example.com` stays, and so does `a:b@c`.
 
 Every line of the service's log passes here. So a text is first looked at for what a secret must have, which most have not;
-every pattern takes time linear in the text, whatever a stranger wrote into it.
+everything takes time linear in the text, whatever a stranger wrote into it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Literal
+from urllib.parse import unquote, unquote_plus
 
+from fleawatch.secretforms import (
+    ARMOURED,
+    BASE58,
+    BYTES,
+    CREDENTIALS,
+    IN_TEXT,
+    MARKED,
+    MARKED_LONG,
+    NAME_PARTS,
+    NAMED,
+    PARAMETER,
+    PARAMETER_MARKS,
+    REDACTED,
+    SECRET_NAME,
+    SHORTEST_LONG,
+    UNMARKED,
+    credentials,
+)
 from fleawatch.units import looks_like_key
-
-REDACTED: Final = "[redacted]"
 
 Plain = str | float | int | bool | None
 """What a field of a line may hold."""
 Addresses = Literal["keep", "hash", "cut"]
 """What becomes of addresses of wallets, which are public and still say who somebody is."""
 
-_NAMES: Final = (
-    r"authorization|cookie|passwords?|passwd|passphrase|secret|(?:private|api|signing|view|spend|app|application)[_-]?key|mnemonic|credential"
-    r"|(?:seed|recovery)_?phrase|(?:access|auth|bearer|refresh|bot|id)_?token"
-)
-_SECRET_NAME: Final = re.compile(_NAMES, re.IGNORECASE)
-
-_BASE58: Final = "1-9A-HJ-NP-Za-km-z"
 _LONG: Final = 35
 """Characters without a space that a secret without a mark of its own has at least."""
-
-
-def _cut(found: re.Match[str]) -> str:
-    del found
-    return REDACTED
-
-
-def _platform_key(found: re.Match[str]) -> str:
-    return REDACTED if _PLATFORM.search(found[0]) else found[0]
-
-
-def _web_token(found: re.Match[str]) -> str:
-    text = found[0]
-    start = text.find("eyJ")
-    return text if start < 0 or text.find(".", start + _SHORTEST_PART) < 0 else text[:start] + REDACTED
-
-
-def _authorized(found: re.Match[str]) -> str:
-    """A scheme of HTTP and what stands after it; "basic checks" and "the bearer of bad news" are prose."""
-    scheme, between, value = found[1], found[2], found[3]
-    word = value.isalpha() and (value.islower() or value.isupper() or value.istitle())
-    if scheme.lower() == "basic" and (word or len(value) < _SHORTEST_PART):
-        return found[0]
-    if word and between.isspace() and len(value) < _SHORTEST_TOKEN:
-        return found[0]
-    return f"{scheme} {REDACTED}"
-
-
-def _after_name(found: re.Match[str]) -> str:
-    return f"{found[1]}{REDACTED}"
-
-
-def _base58(found: re.Match[str]) -> str:
-    """A run that is long enough for a key. Digests are of one case, keys practically never."""
-    return found[0] if found[0].islower() or found[0].isupper() or found[0].isdigit() else REDACTED
-
-
-_SHORTEST_PART: Final = 6
-_SHORTEST_TOKEN: Final = 8
-_PLATFORM: Final = re.compile(r"(?:sk|pk|pf)_(?:live|test|trade|domains)_", re.IGNORECASE)
-_VALUE: Final = r"[^\s\"',;&}]"
-_MARKED: Final[tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], str]], ...]] = (
-    ("bearer", re.compile(r"(bearer)([\s:=]+|%20)([^\s,;\"']+)", re.IGNORECASE | re.ASCII), _authorized),
-    ("basic", re.compile(r"(basic)([\s:=]+|%20)([^\s,;\"']+)", re.IGNORECASE | re.ASCII), _authorized),
-    ("://", re.compile(r"(?<=://)[^\s/?#\"'<>]+(?=@)"), _cut),
-    ("hooks.slack.com/", re.compile(r"(?<=hooks\.slack\.com/)[^\s\"'<>]+", re.IGNORECASE), _cut),
-    ("_live_", re.compile(r"[\w-]+"), _platform_key),
-    ("_test_", re.compile(r"[\w-]+"), _platform_key),
-    ("_trade_", re.compile(r"[\w-]+"), _platform_key),
-    ("_domains_", re.compile(r"[\w-]+"), _platform_key),
-    ("eyj", re.compile(r"[\w.=-]+"), _web_token),
-    (
-        "cookie",
-        re.compile(r"((?:set-)?cookie[\"']?\s?[:=]\s?[\"']?)(?!\[redacted\])[^\"'\r\n]+", re.IGNORECASE),
-        _after_name,
-    ),
-    ("sk-", re.compile(r"(?<![A-Za-z0-9])sk-[\w-]{16,}", re.ASCII), _cut),
-    ("glsa_", re.compile(r"glsa_\w{16,}", re.ASCII), _cut),
-    ("xox", re.compile(r"xox[a-z]-[\w-]{8,}", re.IGNORECASE), _cut),
-    ("xapp-", re.compile(r"xapp-[\w-]{8,}", re.IGNORECASE), _cut),
-)
-"""What secrets with a mark have at least, in lower case; where to look then; and what becomes of it."""
-_UNMARKED: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...]] = (
-    (re.compile(r"(?<!\d)\d{6,}:[\w-]{30,}", re.ASCII), _cut),
-    (re.compile(r"0x[0-9a-f]{64,}", re.IGNORECASE | re.ASCII), _cut),
-    (
-        re.compile(
-            r"((?:key|seed|secret)\b(?:\W{1,3}\w{1,9}){0,3}?\W{1,4})[0-9a-f]{64}(?![0-9a-f])",
-            re.IGNORECASE | re.ASCII,
-        ),
-        _after_name,
-    ),
-    (re.compile(rf"[{_BASE58}]{{51,}}"), _base58),
-)
-"""Long runs of characters: tokens of Telegram, private keys in hexadecimal (bare where a word before says key) and base58."""
-_ARMOURED: Final = re.compile(
-    r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY.*?(?:-----END [A-Z0-9 ]{0,30}PRIVATE KEY-----|\Z)", re.DOTALL
-)
-_BYTES: Final = re.compile(r"\[(?: ?\d{1,3} ?,){31,}(?: ?\d{1,3} ?)\]", re.ASCII)
-_NAME_PARTS: Final = re.compile("auth|pass|secr|key|cook|mnem|cred|phra|token")
-_IN_TEXT: Final = re.compile(
-    rf"((?:{_NAMES}|(?<![a-z])token(?==))[\w-]{{0,24}}[\"']?\s?[:=]\s?[\"']?)(?!\[redacted\])"
-    rf"((?<==){_VALUE}{{4,}}|(?={_VALUE}{{0,15}}\d){_VALUE}{{6,}}|{_VALUE}{{16,}}|(?<=[\"'])[^\"']{{4,}})",
-    re.IGNORECASE | re.ASCII,
-)
-"""A name like a secret's and its value within a text, as in `api_key=...` or `"password": "..."`."""
+_PERCENT: Final = re.compile(r"%[0-9A-Fa-f]{2}")
+_PIECE: Final = re.compile(r"[^\s\"'<>&?]+")
+_ROUNDS: Final = 4
+_LAYERS: Final = 3
+"""How often a text may have been percent-encoded; one that is deeper was made to hide something."""
 
 
 def scrub(text: str) -> str:
     """`text` without secrets. Doing it again changes nothing."""
+    clean = _cleaned(text, _LAYERS) if "%" in text else _plain(text)
+    return clean if clean == text else _settled(clean)
+
+
+def _settled(text: str) -> str:
+    """A text of which something was cut: that may have hidden something, or brings together what was apart."""
+    for _ in range(_ROUNDS):
+        clean = _cleaned(text, _LAYERS)
+        if clean == text:
+            return clean
+        text = clean
+    return REDACTED
+
+
+def scrub_within(text: str, longest: int) -> str:
+    """The first `longest` characters of `text` without secrets; one that the cut would tear is not begun.
+
+    No more than `longest` and a margin are looked at, whatever the text's length.
+    """
+    window = text[: longest + _MARGIN]
+    clean = scrub(window)
+    end = len(clean) - (_common_end(window, clean) if len(window) < len(text) else 0)
+    return clean[: min(longest, end)]
+
+
+def _common_end(window: str, clean: str) -> int:
+    """Characters at the end of both, up to the margin: what the window tears stands there, unless it was found and cut."""
+    fewest, most = 0, min(_MARGIN, len(clean))
+    while fewest < most:
+        middle = (fewest + most + 1) // 2
+        fewest, most = (middle, most) if clean.endswith(window[-middle:]) else (fewest, middle - 1)
+    return fewest
+
+
+def _plain(text: str) -> str:
     clean, low = text, text.lower()
-    for mark, pattern, become in _MARKED:
+    for mark, pattern, become in MARKED:
         if mark in low:
             clean = pattern.sub(become, clean)
+    if len(text) >= SHORTEST_LONG:
+        clean = _long_marked(clean, low)
     if len(clean) >= _LONG:
         clean = _long_ones(clean)
-    if ("=" in text or ":" in text) and _NAME_PARTS.search(low):
-        clean = _IN_TEXT.sub(rf"\1{REDACTED}", clean)
+    if "=" in text or ":" in text:
+        clean = _valued(clean, low)
     # The patterns here are at least as wide as the one the door refuses facts by; should that one grow, fail closed.
     return REDACTED if ("_" in text or not text.isascii()) and looks_like_key(clean) else clean
+
+
+def _long_marked(text: str, low: str) -> str:
+    for sign, marks in MARKED_LONG:
+        if sign in low:
+            for mark, pattern, become in marks:
+                if mark in low:
+                    text = pattern.sub(become, text)
+    return text
+
+
+def _valued(text: str, low: str) -> str:
+    """A text without values behind the names of secrets, parameters of a query, and passwords before a host."""
+    if NAME_PARTS.search(low) and NAME_PARTS.search(" ".join(NAMED.findall(low))):
+        text = IN_TEXT.sub(rf"\1{REDACTED}", text)
+    if ("&" in low or "?" in low) and any(mark in low for mark in PARAMETER_MARKS):
+        text = PARAMETER.sub(rf"\1{REDACTED}", text)
+    return CREDENTIALS.sub(credentials, text) if "@" in low else text
+
+
+def _cleaned(text: str, layers: int) -> str:
+    """A text without what is found in it, as it stands and as it reads when it is not percent-encoded."""
+    if "%" not in text or not _PERCENT.search(text):
+        return _plain(text)
+
+    def piece(found: re.Match[str]) -> str:
+        whole = found[0]
+        if "%" not in whole:
+            return whole
+        # Forms write a blank as a plus, and everybody else a plus as itself.
+        for plain in {unquote(whole), unquote_plus(whole)} - {whole}:
+            if not layers or _cleaned(plain, layers - 1) != plain:
+                return REDACTED
+        return whole
+
+    return _plain(_PIECE.sub(piece, text))
 
 
 def _long_ones(text: str) -> str:
     """`text` without the secrets that need length: phrases, keys in armour, as bytes, or as long runs of characters."""
     if "-----BEGIN" in text:
-        text = _ARMOURED.sub(REDACTED, text)
+        text = ARMOURED.sub(REDACTED, text)
     if len(text) >= _SHORTEST_PHRASE:
         text = _without_phrases(text)
     words = text.split()
     if words and len(max(words, key=len)) >= _LONG:
-        for pattern, become in _UNMARKED:
+        for pattern, become in UNMARKED:
             text = pattern.sub(become, text)
-    return _BYTES.sub(REDACTED, text) if text.count(",") >= _SHORTEST_KEY - 1 else text
+    return BYTES.sub(REDACTED, text) if text.count(",") >= _SHORTEST_KEY - 1 else text
 
 
 def scrub_fields(fields: Mapping[str, Plain]) -> dict[str, Plain]:
     """The fields with scrubbed names and values; a field named like a secret loses its whole value."""
     found: dict[str, Plain] = {}
     for name, value in fields.items():
-        found[scrub(name)] = _named(name, value) if isinstance(value, str) or _SECRET_NAME.search(name) else value
+        found[scrub(name)] = _named(name, value) if isinstance(value, str) or SECRET_NAME.search(name) else value
     return found
 
 
@@ -164,7 +171,7 @@ def scrub_tree(value: Any) -> Any:
         return scrub(value)
     if isinstance(value, Mapping):
         return {
-            scrub(name): _named(name, one) if isinstance(one, str) or _SECRET_NAME.search(name) else scrub_tree(one)
+            scrub(name): _named(name, one) if isinstance(one, str) or SECRET_NAME.search(name) else scrub_tree(one)
             for name, one in value.items()
         }
     if isinstance(value, list | tuple):
@@ -185,7 +192,7 @@ def without_addresses(text: str, become: Addresses) -> str:
 
 
 def _named(name: str, value: Plain) -> Plain:
-    if _SECRET_NAME.search(name):
+    if SECRET_NAME.search(name):
         return REDACTED
     if isinstance(value, str) and _PUBLIC_NAME.search(name) and is_public(value):
         return value
@@ -227,14 +234,15 @@ def _is_address(text: str) -> bool:
 
 
 _SHORTEST_PHRASE: Final = 47
+_MARGIN: Final = 4_096
 _SHORTEST_ADDRESS: Final = 26
 _SHORTEST_KEY: Final = 32
 _LEAST_WORDS: Final = 12
 _KEY_BYTES: Final = frozenset({32, 64})
 _BYTE: Final = 255
 _PUBLIC_NAME: Final = re.compile(r"tx_?(?:hash|id)|transaction|block_?hash|digest|sha256", re.IGNORECASE)
-_PUBLIC: Final = re.compile(rf"(?:0x)?[0-9a-fA-F]{{64}}|[{_BASE58}]{{86,88}}")
+_PUBLIC: Final = re.compile(rf"(?:0x)?[0-9a-fA-F]{{64}}|[{BASE58}]{{86,88}}")
 """What may stand under a name that says that it is a hash or a signature: public, though it looks like a key."""
 _ADDRESS: Final = re.compile(
-    rf"0x[0-9a-fA-F]{{40}}(?![0-9a-fA-F])|(?<![a-zA-Z0-9])bc1[a-z0-9]{{25,62}}|(?<![{_BASE58}])[{_BASE58}]{{26,44}}(?![{_BASE58}])"
+    rf"0x[0-9a-fA-F]{{40}}(?![0-9a-fA-F])|(?<![a-zA-Z0-9])bc1[a-z0-9]{{25,62}}|(?<![{BASE58}])[{BASE58}]{{26,44}}(?![{BASE58}])"
 )

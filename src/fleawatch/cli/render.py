@@ -11,6 +11,7 @@ import click
 from fleawatch.catalog.fleet import CATALOG
 from fleawatch.cli.output import json_option, message, print_json
 from fleawatch.cli.reference import cli_page, configuration_page
+from fleawatch.cli.telemetry import telemetry_page
 from fleawatch.render.halts import halt_files
 from fleawatch.render.reference import reference_pages
 from fleawatch.render.runbooks import runbook_pages
@@ -20,6 +21,7 @@ from fleawatch.service.runbooks import runbook_texts
 def _docs(root: click.Command) -> dict[str, str]:
     pages = {**reference_pages(CATALOG), **runbook_pages(CATALOG, runbook_texts())}
     pages["docs/reference/configuration.md"] = configuration_page()
+    pages["docs/reference/telemetry.md"] = telemetry_page()
     if isinstance(root, click.Group):
         pages["docs/reference/cli.md"] = cli_page(root)
     return pages

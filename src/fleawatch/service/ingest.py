@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from fleawatch.errors import BadEvent, Problem
+from fleawatch.errors import LEAVE_OUT, BadEvent, Problem
 from fleawatch.events import KINDS, Event, FaucetClaimed, decode
 from fleawatch.flow.state import AgentState
 
@@ -88,7 +88,7 @@ def _problem(agent: AgentState, fact: Event, now: float) -> Problem | None:
         return Problem("kind", f"was {kind}, which no agent reports", f"report some of {', '.join(sorted(REPORTED))}")
     collector = UNREAD[kind] or str(getattr(fact, "service", ""))
     if collector in agent.profile.collectors:
-        return Problem("kind", f"was {kind}, which is read from the {collector} service itself", "leave it out")
+        return Problem("kind", f"was {kind}, which is read from the {collector} service itself", LEAVE_OUT)
     return None
 
 

@@ -7,6 +7,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
+from fleawatch.errors import LEAVE_OUT
+
 
 class FactsServer:
     """Listens until the block ends.
@@ -18,6 +20,7 @@ class FactsServer:
         tokens: what each request carried.
         answers: status codes for the next requests; when empty everything is taken.
         refuse: kinds that are refused line by line.
+        remedy: what is said to do about them; `LEAVE_OUT` as by a service that reads them itself.
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -26,6 +29,7 @@ class FactsServer:
         self.tokens: list[str] = []
         self.answers: list[int] = []
         self.refuse: set[str] = set()
+        self.remedy = LEAVE_OUT
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -62,7 +66,8 @@ class FactsServer:
         refused = []
         for number, fact in enumerate(lines, start=1):
             if fact["kind"] in self.refuse:
-                refused.append({"line": number, "problems": [{"where": "kind", "what": "was refused", "remedy": "no"}]})
+                problem = {"where": "kind", "what": "was refused", "remedy": self.remedy}
+                refused.append({"line": number, "problems": [problem]})
             else:
                 self.taken[fact["fact_id"]] = fact
         return 200 if len(refused) < len(lines) else 422, {"taken": [], "refused": refused}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from typing import Final
 
 from hypothesis import strategies as st
@@ -89,6 +90,32 @@ addresses_with_a_password = st.builds(
     lambda scheme, password: f"{scheme}://agent:{password}@db.internal/x",
     st.sampled_from(("https", "postgresql", "redis")), _text(_URL_SAFE, 16),
 )  # fmt: skip
+addresses_without_a_scheme = st.builds(
+    lambda host, password: f"agent:{password}@{host}",
+    st.sampled_from(("db.internal:5432", "localhost:6379", "10.0.0.1:27017/admin", "db.example.com/orders")),
+    _text(_URL_SAFE, 16),
+)  # fmt: skip
+aws_keys = st.builds(
+    lambda kind, text: f"{kind}{text}", st.sampled_from(("AKIA", "ASIA")), _text("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16)
+)
+aws_secrets = st.builds(
+    lambda name, data: f"{name}{base64.b64encode(data).decode()}",
+    st.sampled_from(
+        ("aws_secret_access_key=", "AWS_SECRET_ACCESS_KEY=", "SecretAccessKey: ", "aws_secret_access_key = ")
+    ),
+    _bytes(30),
+)
+github_tokens = st.builds(
+    lambda kind, text: f"{kind}_{text}",
+    st.sampled_from(("ghp", "gho", "ghs", "ghu", "ghr", "github_pat")),
+    _text(_URL_SAFE[:62], 36),
+)
+parameters = st.builds(
+    lambda before, name, text, after: f"{before}{name}={text}{after}",
+    st.sampled_from(("https://api.example.com/v1?", "/v1/orders?limit=5&", "?a=1&amp;")),
+    st.sampled_from(("key", "signature", "sig", "pwd", "passwd", "X-Amz-Signature")), _text(_URL_SAFE, 24),
+    st.sampled_from(("", "&limit=5")),
+)  # fmt: skip
 
 SECRETS: Final[dict[str, st.SearchStrategy[str]]] = {
     "platform key": platform_keys,
@@ -104,6 +131,11 @@ SECRETS: Final[dict[str, st.SearchStrategy[str]]] = {
     "Telegram token": telegram_tokens,
     "Slack token": slack_tokens,
     "address with a password": addresses_with_a_password,
+    "address without a scheme": addresses_without_a_scheme,
+    "AWS key": aws_keys,
+    "AWS secret": aws_secrets,
+    "GitHub token": github_tokens,
+    "parameter": parameters,
 }
 """By kind."""
 secrets = st.one_of(*SECRETS.values())
@@ -112,12 +144,15 @@ secrets = st.one_of(*SECRETS.values())
 
 def core(secret: str) -> str:
     """The part of a secret that opens something: what must not be found in anything that left the process."""
-    if "://" in secret and "@" in secret:
-        return secret.partition("://")[2].partition("@")[0].partition(":")[2]
+    if "@" in secret:
+        return secret.partition("@")[0].rpartition(":")[2]
     if "hooks.slack.com" in secret:
         return secret.rpartition("/")[2]
     if "PRIVATE KEY" in secret:
         return secret.splitlines()[1]
     if secret.split(" ", maxsplit=1)[0].lower() in ("bearer", "basic"):
         return secret.split(" ")[1]
-    return secret
+    named = re.search(
+        r"(?:access_?key *[=:] *|[?&;](?:key|signature|sig|pwd|passwd|X-Amz-Signature)=)([^&]+)", secret, re.IGNORECASE
+    )
+    return named[1] if named else secret

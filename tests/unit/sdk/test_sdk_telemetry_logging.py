@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from fleawatch import Telemetry
-from fleawatch.sdk.telemetry.logging import Enricher, Formatter, Origin
+from fleawatch.sdk.telemetry.logging import LONGEST_TEXT, Enricher, Formatter, Origin
 
 
 @pytest.fixture
@@ -101,6 +101,17 @@ def test_secrets_are_cut_by_name_and_by_pattern(logger, file):
     assert (line["api_key"], line["deep"]) == ("[redacted]", {"list": [{"password": "[redacted]"}, "[redacted]"]})
     assert (line["error.kind"], line["error.message"]) == ("ValueError", "denied for [redacted]")
     assert "Traceback" in line["error.stack"]
+
+
+@pytest.mark.parametrize("before", range(LONGEST_TEXT - 40, LONGEST_TEXT + 4, 4))
+def test_a_secret_that_the_cut_would_tear_is_not_begun(before):
+    """In a message and in a field: what is left of it would open something, or narrow it down."""
+    origin = Origin("a-1")
+    text = f"{('x' * 61 + ' ') * 600}"[:before] + " sk_live_0123456789abcdef0123456789abcdef " + "y " * 5_000
+    for clean in (origin.text(text), origin.clean({"note": text})["note"]):
+        assert len(clean) <= LONGEST_TEXT
+        assert "sk_live" not in clean
+        assert clean.startswith(text[: before - 4_096])
 
 
 def test_names_of_the_line_are_not_taken(logger, file):

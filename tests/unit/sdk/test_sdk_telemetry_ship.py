@@ -85,8 +85,8 @@ def test_an_agent_that_seeds_its_random_numbers_sees_the_same_ones(server, spool
 
 
 def test_what_is_refused_for_good_is_counted_and_let_go(server, spool):
-    """One line of a batch, or all of it: the others go on."""
-    server.refuse = {"funding_paid"}
+    """One line of a batch, or all of it: the others go on, and the next of its kind stays here, lost as well."""
+    server.refuse, server.remedy = {"funding_paid"}, "report some of bet_settled"
     telemetry = telemetry_to(server, spool)
     telemetry.funding("BTC-USD", 1)
     telemetry.strategy_switch("calm")
@@ -94,7 +94,7 @@ def test_what_is_refused_for_good_is_counted_and_let_go(server, spool):
     telemetry.funding("BTC-USD", 2)
     assert telemetry.flush(10)
     assert kinds(server) == ["strategy_switched"]
-    assert telemetry.dropped == {"sink_service": 2}
+    assert (telemetry.dropped, telemetry.withheld) == ({"sink_service": 2}, 0)
     telemetry.shutdown()
 
 
@@ -268,7 +268,7 @@ def test_segments_that_wait_are_not_held_in_memory(spool):
 
 
 def test_a_kind_that_the_service_reads_itself_is_not_sent_again(server, spool):
-    """It is counted, and the next one does not travel."""
+    """It is withheld and the next one does not travel: nothing is lost, for the service has both."""
     server.refuse = {"funding_paid"}
     telemetry = telemetry_to(server, spool)
     for number in range(3):
@@ -276,7 +276,7 @@ def test_a_kind_that_the_service_reads_itself_is_not_sent_again(server, spool):
         assert telemetry.flush(10)
     telemetry.strategy_switch("calm")
     assert telemetry.shutdown()
-    assert telemetry.dropped == {"sink_service": 3}
+    assert (telemetry.dropped, telemetry.withheld) == ({}, 3)
     assert server.requests == [1, 1]
 
 

@@ -9,6 +9,7 @@ import pytest
 from msgspec import structs
 
 from fleawatch.clock import ManualClock
+from fleawatch.errors import LEAVE_OUT
 from fleawatch.events import (
     AgentDeclared,
     BetSettled,
@@ -174,4 +175,6 @@ def test_a_claim_that_no_ledger_shows_is_the_agents_to_tell(status, taken):
     )  # fmt: skip
     facts, refused = admitted(state.agents["a-1"], encode(claim), AT)
     assert (bool(facts), bool(refused)) == (taken, not taken)
-    assert [one.problems[0].where for one in refused] == ([] if taken else ["kind"])
+    # By these two an agent knows that nothing of it is lost.
+    said_to_it = [(one.problems[0].where, one.problems[0].remedy) for one in refused]
+    assert said_to_it == ([] if taken else [("kind", LEAVE_OUT)])

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from fleawatch.catalog.logs import COMMON_FIELDS, RESERVED_FIELDS
-from fleawatch.scrub import Addresses, scrub, scrub_tree, without_addresses
+from fleawatch.scrub import Addresses, scrub, scrub_tree, scrub_within, without_addresses
 from fleawatch.sdk.telemetry.context import current
 from fleawatch.sinks.factlog import trace_fields
 from fleawatch.sinks.writer import Writer, encoded
@@ -76,7 +76,7 @@ class Origin:
 
     def text(self, text: str) -> str:
         """A text of a line without secrets."""
-        return without_addresses(scrub(text[:LONGEST_TEXT]), self.addresses)
+        return without_addresses(scrub_within(text, LONGEST_TEXT), self.addresses)
 
     def _addressed(self, value: Any) -> Any:
         if self.addresses == "keep":
@@ -244,6 +244,7 @@ def _plain(value: Any, depth: int = 0) -> Any:
     if depth < _DEEPEST and isinstance(value, list | tuple | set | frozenset):
         return [_plain(one, depth + 1) for one in list(value)[:_MOST_ITEMS]]
     try:
-        return str(value)[:LONGEST_TEXT]  # a text is its own
+        text = str(value)  # a text is its own
+        return text if len(text) <= LONGEST_TEXT else scrub_within(text, LONGEST_TEXT)
     except Exception as error:  # noqa: BLE001 - a stranger's object; the line is worth more than its text
         return f"<{type(value).__name__}: {type(error).__name__}>"

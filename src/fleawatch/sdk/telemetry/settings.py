@@ -1,28 +1,26 @@
 """How an agent's telemetry is set up: by arguments, the environment, a file, in this order; every complaint at once.
 
 The variables of OpenTelemetry and Datadog are honoured where they say the same thing, so that what is deployed already
-says it once. Secrets are named by files and read when they are used; what is given as text is a `Secret`, which nothing
+says it once; what they say stops no agent. Secrets are named by files and read when they are used; what is given as text is a `Secret`, which nothing
 prints.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import unquote, urlsplit
 
 from fleawatch.errors import BadConfig, Problem
 from fleawatch.scrub import Addresses
 from fleawatch.sdk.secret import NO_SECRET, Secret, fits_header
+from fleawatch.sdk.telemetry.checks import checked
+from fleawatch.sdk.telemetry.environment import REMEDIES, Ambient, leave_out, said, tell_unknown
 from fleawatch.units import AGENT_ID, looks_like_key
 
-_LAST_PORT: Final = 65_535
-_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 SERVICE_NAME: Final = "purpleflea-trading-agent"
 
 
@@ -41,8 +39,8 @@ class Settings:
         spool: directory where facts wait for the service.
         metrics: `host:port` of a metrics server of its own.
         metrics_dir: directory in which the workers of one program keep their metrics for each other.
-        statsd: `udp://host:port` or `unix:///path` of a DogStatsD server.
-        otlp: address of an OTLP receiver for spans.
+        statsd: `udp://host:port` or `unix:///path` of a DogStatsD server; `unixgram` and `unixstream` name the kind of socket.
+        otlp: address of an OTLP receiver for spans; over gRPC `host:port` is one too.
         otlp_protocol: how it is spoken to.
         otlp_headers: sent with it, as `name=value,...`; a secret.
         traces: `own` spans are made by the worker thread; `provider` hands each to the OpenTelemetry tracer provider of
@@ -64,6 +62,7 @@ class Settings:
         handoff_replay_dir: directory in which the agent's processes remember whose context they believed.
         private: attributes that are never recorded.
         addresses: whether addresses of wallets in texts are kept, hashed or cut; secrets are always cut.
+        ambient: settings that only variables of OpenTelemetry or Datadog brought about, and their names; it is not set.
     """
 
     agent_id: str
@@ -104,69 +103,11 @@ class Settings:
     handoff_replay_dir: str | None = None
     private: tuple[str, ...] = ("pf.conditions", "pf.task", "pf.release_reason")
     addresses: Addresses = "keep"
+    ambient: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
-_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
-    "agent_id": ("PF_AGENT_ID", "AGENT_ID"),
-    "strategy": ("PF_STRATEGY",),
-    "environment": (
-        "PF_ENVIRONMENT",
-        "DD_ENV",
-        "resource:deployment.environment.name",
-        "resource:deployment.environment",
-        "resource:pf.environment",
-    ),
-    "version": ("PF_VERSION", "DD_VERSION", "resource:service.version"),
-    "service_name": ("PF_SERVICE_NAME", "OTEL_SERVICE_NAME", "DD_SERVICE", "resource:service.name"),
-    "region": ("PF_REGION", "resource:cloud.region", "resource:deployment.region"),
-    "services": ("PF_SERVICES",),
-    "service": ("PF_SERVICE",),
-    "token_file": ("PF_TOKEN_FILE",),
-    "spool": ("PF_SPOOL",),
-    "metrics": ("PF_METRICS",),
-    "metrics_dir": ("PF_METRICS_DIR",),
-    "statsd": ("PF_STATSD", "DD_DOGSTATSD_URL"),
-    "otlp": ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
-    "otlp_protocol": ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"),
-    "otlp_headers": ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"),
-    "traces": ("PF_TRACES",),
-    "sample": ("PF_SAMPLE",),
-    "logs": ("PF_LOGS",),
-    "pushgateway": ("PF_PUSHGATEWAY",),
-    "pushgateway_keep": ("PF_PUSHGATEWAY_KEEP",),
-    "pushgateway_user": ("PF_PUSHGATEWAY_USER",),
-    "pushgateway_password": ("PF_PUSHGATEWAY_PASSWORD",),
-    "pushgateway_password_file": ("PF_PUSHGATEWAY_PASSWORD_FILE",),
-    "pushgateway_token": ("PF_PUSHGATEWAY_TOKEN",),
-    "pushgateway_token_file": ("PF_PUSHGATEWAY_TOKEN_FILE",),
-    "pushgateway_ca_file": ("PF_PUSHGATEWAY_CA_FILE",),
-    "pushgateway_cert_file": ("PF_PUSHGATEWAY_CERT_FILE",),
-    "pushgateway_key_file": ("PF_PUSHGATEWAY_KEY_FILE",),
-    "grafana": ("PF_GRAFANA",),
-    "grafana_token_file": ("PF_GRAFANA_TOKEN_FILE",),
-    "grafana_dashboard": ("PF_GRAFANA_DASHBOARD",),
-    "propagate_hosts": ("PF_TRACE_PROPAGATE_HOSTS",),
-    "trust_remote": ("PF_TRACE_TRUST_REMOTE",),
-    "handoff_key_file": ("PF_HANDOFF_KEY_FILE",),
-    "handoff_replay_dir": ("PF_HANDOFF_REPLAY_DIR",),
-    "private": ("PF_PRIVATE",),
-    "addresses": ("PF_ADDRESSES",),
-}
-"""Where each setting is found in the environment, the first that is set; `resource:` in OTEL_RESOURCE_ATTRIBUTES."""
-_LISTS: Final = frozenset({"services", "propagate_hosts", "trust_remote", "private"})
-_SECRETS: Final = frozenset({"otlp_headers", "pushgateway_password", "pushgateway_token"})
-_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
-    "otlp_protocol": ("http/protobuf", "grpc"),
-    "traces": ("own", "provider", "off"),
-    "addresses": ("keep", "hash", "cut"),
-}
-_ADDRESSES: Final[Mapping[str, tuple[str, ...]]] = {
-    "service": ("http", "https"),
-    "otlp": ("http", "https"),
-    "pushgateway": ("http", "https"),
-    "grafana": ("http", "https"),
-    "statsd": ("udp", "unix", "unixgram"),
-}
+_OTLP: Final = ("otlp", "otlp_protocol", "otlp_headers")
+"""What goes together: spans are not sent to an address whose protocol or headers cannot be used."""
 
 
 def settings(
@@ -184,19 +125,46 @@ def settings(
     """
     env = os.environ if environ is None else environ
     problems: list[Problem] = []
-    known = {field.name for field in fields(Settings)}
-    found = _of_file(file or env.get("PF_CONFIG"), known, problems)
-    found |= _of_environment(env)
+    known = {field.name for field in fields(Settings)} - {"ambient"}
+    tell_unknown(env)
+    told = said(env)
+    filed = _of_file(file or env.get("PF_CONFIG"), known, problems)
+    if told.no_spans:
+        filed.pop("otlp", None)
+        told.ambient.pop("otlp", None)
+    asked = filed | told.own
     for name, value in arguments.items():
         if name not in known:
             problems.append(Problem(name, "is no setting", f"use some of {', '.join(sorted(known))}"))
         elif value is not None:
-            found[name] = value
-    checked = {name: _checked(name, value, problems) for name, value in found.items()}
-    _complete(checked, problems)
+            asked[name] = value
+    ambient = _usable({name: one for name, one in told.ambient.items() if arguments.get(name) is None}, asked)
+    found = asked | {name: one.value for name, one in ambient.items()}
+    grpc = found.get("otlp_protocol") == "grpc"
+    values = {name: checked(name, value, problems, grpc=grpc) for name, value in found.items()}
+    _complete(values, problems)
     if problems:
         raise BadConfig("the telemetry was refused", tuple(problems))
-    return Settings(**checked)
+    return Settings(**values, ambient={name: one.variable for name, one in ambient.items() if name not in asked})
+
+
+def _usable(ambient: dict[str, Ambient], asked: Mapping[str, Any]) -> dict[str, Ambient]:
+    """What ambient variables say without what cannot be used, which is told to the log."""
+    grpc = ambient.get("otlp_protocol", Ambient("", asked.get("otlp_protocol"))).value == "grpc"
+    sends = "otlp" in ambient or bool(asked.get("otlp"))
+    left_out: set[str] = set()
+    for name, (variable, value) in ambient.items():
+        problems: list[Problem] = []
+        checked(name, value, problems, grpc=grpc)
+        if not problems:
+            continue
+        backend = "otlp" if name in _OTLP else "statsd" if name == "statsd" else ""
+        alone = backend in ambient and backend not in asked
+        left_out |= set(_OTLP) if alone and backend == "otlp" else {name}
+        if sends or backend != "otlp":
+            outcome = f"{backend} is left out" if alone else "it is ignored"
+            leave_out(variable, outcome, problems[0], REMEDIES.get(variable, ""))
+    return {name: one for name, one in ambient.items() if name not in left_out}
 
 
 def _of_file(file: str | Path | None, known: set[str], problems: list[Problem]) -> dict[str, Any]:
@@ -216,95 +184,6 @@ def _of_file(file: str | Path | None, known: set[str], problems: list[Problem]) 
     return {name: value for name, value in table.items() if name in known}
 
 
-def _of_environment(env: Mapping[str, str]) -> dict[str, Any]:
-    resource = _pairs(env.get("OTEL_RESOURCE_ATTRIBUTES", ""))
-    found: dict[str, Any] = {}
-    for name, places in _NAMES.items():
-        for place in places:
-            value = resource.get(place.removeprefix("resource:")) if ":" in place else env.get(place)
-            if value:
-                found[name] = value
-                break
-    if "statsd" not in found and env.get("DD_AGENT_HOST"):
-        host = env["DD_AGENT_HOST"]
-        host = f"[{host}]" if ":" in host and not host.startswith("[") else host
-        found["statsd"] = f"udp://{host}:{env.get('DD_DOGSTATSD_PORT') or 8125}"
-    if env.get("OTEL_SDK_DISABLED", "").lower() == "true" or env.get("OTEL_TRACES_EXPORTER") == "none":
-        found["otlp"] = None
-    sampler = env.get("OTEL_TRACES_SAMPLER", "")
-    if "sample" not in found and sampler:
-        found["sample"] = {"always_off": 0.0, "parentbased_always_off": 0.0}.get(sampler, 1.0)
-        if sampler.endswith("traceidratio"):
-            found["sample"] = env.get("OTEL_TRACES_SAMPLER_ARG") or 1.0
-    return found
-
-
-def _pairs(text: str) -> dict[str, str]:
-    parts = (part.partition("=") for part in text.split(","))
-    return {name.strip(): unquote(value.strip()) for name, _, value in parts if name}
-
-
-def _checked(name: str, value: Any, problems: list[Problem]) -> Any:
-    if value is None:
-        return None
-    if name in _LISTS:
-        return _list(name, value, problems)
-    if name == "sample":
-        return _share(value, problems)
-    if name == "pushgateway_keep":
-        return _switch(name, value, problems)
-    if name in _SECRETS:
-        return value if isinstance(value, Secret) else Secret(str(value))
-    text = str(value)
-    choices, schemes = _CHOICES.get(name), _ADDRESSES.get(name)
-    if choices and text not in choices:
-        problems.append(Problem(name, f"was {text[:40]!r}", f"write {' or '.join(choices)}"))
-    if schemes and text and not _is_address(text, schemes):
-        problems.append(Problem(name, "was no address", f"write it as {schemes[0]}://host:port, without a password"))
-    if name == "metrics" and not _is_port(text.rpartition(":")[2]):
-        problems.append(Problem(name, f"was {text[:40]!r}", "write host:port, such as 127.0.0.1:8000"))
-    return text
-
-
-def _list(name: str, value: Any, problems: list[Problem]) -> tuple[str, ...]:
-    parts = value.split(",") if isinstance(value, str) else value
-    if not isinstance(parts, Iterable):
-        problems.append(Problem(name, f"was {str(value)[:40]!r}", "write a list, or names between commas"))
-        return ()
-    return tuple(str(part).strip() for part in parts if str(part).strip())
-
-
-def _share(value: Any, problems: list[Problem]) -> float:
-    try:
-        share = float(value)
-    except (TypeError, ValueError):
-        share = -1.0
-    if not 0.0 <= share <= 1.0:
-        problems.append(Problem("sample", f"was {str(value)[:40]!r}", "write a share from 0 to 1"))
-    return share
-
-
-def _switch(name: str, value: Any, problems: list[Problem]) -> bool:
-    text = str(value).lower()
-    if text not in ("true", "false", "1", "0"):
-        problems.append(Problem(name, f"was {text[:40]!r}", "write true or false"))
-    return text in ("true", "1")
-
-
-def _is_port(text: str) -> bool:
-    return text.isascii() and text.isdigit() and int(text) <= _LAST_PORT
-
-
-def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
-    try:
-        parts = urlsplit(text)
-        _ = parts.port
-    except ValueError:
-        return False
-    host = parts.path if parts.scheme.startswith("unix") else parts.hostname
-    return parts.scheme in schemes and bool(host) and parts.password is None
-
-
 def _complete(found: dict[str, Any], problems: list[Problem]) -> None:
     agent = found.get("agent_id", "")
     if not agent:
@@ -312,9 +191,6 @@ def _complete(found: dict[str, Any], problems: list[Problem]) -> None:
     elif looks_like_key(agent) or AGENT_ID.fullmatch(agent) is None:
         remedy = "use the fleet's own name of the agent: lower-case letters, digits, _ and -, at most 63"
         problems.append(Problem("agent_id", "was no name of an agent", remedy))
-    if found.get("otlp") and not _are_headers(found.get("otlp_headers", NO_SECRET).reveal()):
-        remedy = "write name=value,name=value, the values percent-encoded"
-        problems.append(Problem("otlp_headers", "were no headers of a request", remedy))
     if found.get("pushgateway"):
         _complete_push(found, problems)
 
@@ -326,15 +202,6 @@ def _given(found: dict[str, Any], name: str, problems: list[Problem]) -> bool:
         problem = Problem(f"pushgateway_{name}", "was set beside its file", f"keep pushgateway_{name}_file alone")
         problems.append(problem)
     return text or file
-
-
-def _are_headers(text: str) -> bool:
-    """Whether an exporter can send them: one that cannot tells its log what it was given."""
-    parts = [part.partition("=") for part in text.split(",") if part.strip()]
-    return all(
-        found and _HEADER_NAME.fullmatch(name.strip()) and fits_header(unquote(value.strip()))
-        for name, found, value in parts
-    )
 
 
 def _complete_push(found: dict[str, Any], problems: list[Problem]) -> None:

@@ -1,8 +1,8 @@
 """Facts to the Fleawatch service: kept in the spool until it has them, sent in batches by a thread of its own.
 
 At least once: a batch that may have arrived is sent again, and its facts have the ids that they had. A fact that the
-service refuses is counted and let go, and one of a kind that it reads itself is not sent again for a while; everything else
-waits, longer each time, for as long as there is room: an address or a token can be put right.
+service refuses is counted and let go, and one of a kind that it reads itself is withheld for a while, which loses nothing;
+everything else waits, longer each time, for as long as there is room: an address or a token can be put right.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from http import HTTPStatus
 from random import SystemRandom
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
-from fleawatch.errors import BadEvent
+from fleawatch.errors import LEAVE_OUT, BadEvent
 from fleawatch.events import Event, FaucetClaimed, decode, encode
 from fleawatch.flow.state import FleetState
 from fleawatch.ports import Observed
@@ -67,14 +67,15 @@ class Answer(NamedTuple):
     Attributes:
         status: of its answer, 0 without one.
         retry_after: seconds to wait, where it says so.
-        refused: numbers of the lines that it did not take, from 1, and whether that was for their kind.
+        refused: numbers of the lines that it did not take, from 1, and why: `read` is a kind that it reads itself, `kind`
+            one that it takes from nobody; empty for what is wrong with the fact.
         why: the first thing that was wrong.
         ours: whether it is the service that says so. What a proxy in between refuses is not refused for good.
     """
 
     status: int
     retry_after: float | None = None
-    refused: tuple[tuple[int, bool], ...] = ()
+    refused: tuple[tuple[int, Literal["read", "kind", ""]], ...] = ()
     why: str = ""
     ours: bool = False
 
@@ -99,7 +100,8 @@ class Ship:
         spool: where facts wait.
 
     Attributes:
-        refused: facts that the service did not take, since the start.
+        refused: facts that the service did not take and does not have, since the start.
+        withheld: facts that it was not to have from here, because it reads them itself.
     """
 
     name = "service"
@@ -112,10 +114,9 @@ class Ship:
         self._spool = spool
         self._lock = threading.Lock()
         self._connection: http.client.HTTPConnection | None = None
-        self.refused = 0
-        self._failures = 0
+        self.refused = self.withheld = self._failures = 0
         self._most = MOST
-        self._unwanted: dict[Hashable, float] = {}
+        self._unwanted: dict[Hashable, tuple[float, str]] = {}
         self._said: dict[str, float] = {}
         self._begin()
 
@@ -137,11 +138,16 @@ class Ship:
         if fact.__struct_config__.tag in _LEFT_OUT:
             return False
         if self._unwanted:
-            until = self._unwanted.get(_sort_of(fact))
-            if until is not None and time.monotonic() < until:
-                self.refused += 1
+            until, why = self._unwanted.get(_sort_of(fact), (0.0, ""))
+            if time.monotonic() < until:
+                self._count((why,))
                 return False
         return True
+
+    def _count(self, reasons: Sequence[str]) -> None:
+        read = sum(why == "read" for why in reasons)
+        self.withheld += read
+        self.refused += len(reasons) - read
 
     def beat(self, state: FleetState, now: float) -> None:
         """The thread has a clock of its own."""
@@ -175,7 +181,7 @@ class Ship:
         # The socket is the parent's too: it is closed here without a word to the service.
         self._drop()
         self._spool.after_fork()
-        self.refused = self._failures = 0
+        self.refused = self.withheld = self._failures = 0
         self._begin()
 
     def _begin(self) -> None:
@@ -225,15 +231,17 @@ class Ship:
             return False
         lines = answer.refused
         if answer.status != HTTPStatus.OK and not lines:
-            lines = tuple((number, False) for number in range(1, len(batch) + 1))
-        if lines:
-            self.refused += len(lines)
+            lines = tuple((number, "") for number in range(1, len(batch) + 1))
+        self._count([why for _, why in lines])
+        if lines and all(why == "read" for _, why in lines):
+            self._say("withheld", f"the service reads {len(lines)} facts itself, and such are withheld: {answer.why}")
+        elif lines:
             self._say("refused", f"the service refused {len(lines)} facts: {answer.why}")
         until = time.monotonic() + LEFT_OUT_S
-        for number, for_its_kind in lines:
-            if for_its_kind and 0 < number <= len(batch):
+        for number, why in lines:
+            if why and 0 < number <= len(batch):
                 with contextlib.suppress(BadEvent):  # of a version of this library that is not ours
-                    self._unwanted[_sort_of(decode(batch[number - 1]))] = until
+                    self._unwanted[_sort_of(decode(batch[number - 1]))] = (until, why)
         with self._lock:
             self._spool.done()  # last: whoever waits for an empty spool then finds all of this done
         return True
@@ -292,6 +300,11 @@ def _sort_of(fact: Event) -> Hashable:
     return fact.__struct_config__.tag, fact.status if isinstance(fact, FaucetClaimed) else getattr(fact, "service", "")
 
 
+def _why(problems: Sequence[Mapping[str, str]]) -> Literal["read", "kind", ""]:
+    kinds = [problem.get("remedy") for problem in problems if problem.get("where") == "kind"]
+    return "" if not kinds else "read" if LEAVE_OUT in kinds else "kind"
+
+
 def _answer(status: int, retry_after: str | None, body: bytes) -> Answer:
     wait = float(retry_after) if retry_after and retry_after.isdigit() else None
     if status != HTTPStatus.OK and status not in _FINAL:
@@ -303,7 +316,7 @@ def _answer(status: int, retry_after: str | None, body: bytes) -> Answer:
     if document.taken is None and (status == HTTPStatus.OK or document.problems is None):
         # Whoever says so is not the service: a page that answers everything keeps nothing, and refuses nothing.
         return Answer(0 if status == HTTPStatus.OK else status, wait, why="the answer is not the service's")
-    refused = tuple((one.line, any(p.get("where") == "kind" for p in one.problems)) for one in document.refused)
+    refused = tuple((one.line, _why(one.problems)) for one in document.refused)
     problems = document.problems or (document.refused[0].problems if document.refused else [])
     why = f"{problems[0].get('where', '')} {problems[0].get('what', '')}"[:200] if problems else ""
     return Answer(status, wait, refused, why, ours=True)

@@ -309,6 +309,11 @@ class Telemetry(Words):
         found |= {f"sink_{sink.name}": sink.dropped for sink in self.projector.sinks}
         return {name: count for name, count in (found | self.shield.dropped).items() if count}
 
+    @property
+    def withheld(self) -> int:
+        """Facts that the service was not sent, because it reads them itself. Nothing of them is lost."""
+        return sum(getattr(sink, "withheld", 0) for sink in self.projector.sinks)
+
     def _beat(self) -> None:
         now = time.monotonic()
         if self._heartbeat_s is not None and now - self._told_alive >= self._heartbeat_s:

@@ -49,7 +49,8 @@ def opener(settings: Settings, kind: type[DogStatsd]) -> Callable[[], Client]:
     given: dict[str, Any] = {
         "host": None if unix else parts.hostname,
         "port": None if unix else parts.port or _PORT,
-        "socket_path": parts.path if unix else None,
+        # A scheme that says which kind of socket it is goes along; the client tries both kinds without one.
+        "socket_path": (parts.path if parts.scheme == "unix" else settings.statsd) if unix else None,
         "disable_buffering": False,
         "disable_aggregation": False,
         "max_metric_samples_per_context": 0,

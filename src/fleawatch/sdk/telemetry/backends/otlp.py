@@ -22,7 +22,7 @@ def sink(settings: Settings) -> Otlp:
     """The sink for the receiver that the settings name.
 
     Raises:
-        BadConfig: the exporter is not installed.
+        BadConfig: the exporter is not installed, or refuses what its own variables say.
     """
     extra = "otel-grpc" if settings.otlp_protocol == "grpc" else "otel"
     try:
@@ -32,6 +32,11 @@ def sink(settings: Settings) -> Otlp:
         return Otlp(lambda: connect(settings), resource(settings))
     except ImportError:
         problem = Problem("otlp", "needs the OpenTelemetry exporter", f"pip install 'fleawatch[{extra}]'")
+        raise BadConfig("the telemetry was refused", (problem,)) from None
+    except Exception as error:  # noqa: BLE001 - whatever it refuses
+        # The exporter reads time-outs, compression and certificates from variables of its own.
+        what = f"could not be set up: {type(error).__name__}"
+        problem = Problem("otlp", what, "look at OTEL_EXPORTER_OTLP_TIMEOUT, _COMPRESSION and _CERTIFICATE")
         raise BadConfig("the telemetry was refused", (problem,)) from None
 
 
@@ -61,9 +66,9 @@ def _grpc(settings: Settings) -> SpanExporter:
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - an extra
 
     endpoint = settings.otlp or ""
-    return OTLPSpanExporter(
-        endpoint=endpoint, insecure=endpoint.startswith("http://"), headers=_headers(settings.otlp_headers.reveal())
-    )
+    # Of an address without a scheme OTEL_EXPORTER_OTLP_INSECURE says whether it is secure, and the exporter reads it.
+    insecure = True if endpoint.startswith("http://") else None
+    return OTLPSpanExporter(endpoint=endpoint, insecure=insecure, headers=_headers(settings.otlp_headers.reveal()))
 
 
 def traces_endpoint(address: str) -> str:
