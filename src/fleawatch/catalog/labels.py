@@ -122,10 +122,10 @@ CYCLE_RESULT = _fixed(
     "result", "How a decision cycle ended.", "acted", "no_action", "low_confidence", "low_balance", "halted", "error"
 )
 CHECK = _fixed("check", "What was checked.", "exchange_api", "wallet", "heartbeat", "database", "memory", "cpu")
-COMPONENT = _open("component", "Part of the agent that failed.", limit=20)
 REPORT_FIELD = _fixed(
     "report_field", "Number of a report that differs.", "stake", "payout", "realized_pnl_usd", "fee_usd"
 )
+COMPONENT = _open("component", "Part of the agent that failed, or the operation.", limit=30)
 ENVIRONMENT = _open("environment", "Deployment environment.", limit=5)
 VERSION = _open("version", "Release.", limit=10, pattern=_NAME)
 REVISION = _open("revision", "Commit the release was built from.", limit=10, pattern=_NAME)

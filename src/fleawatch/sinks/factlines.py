@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from fleawatch.catalog import limits
 from fleawatch.events import (
+    AgentError,
     ApiCall,
     EscrowCompleted,
     EscrowCreated,
@@ -121,6 +122,14 @@ def _call(fact: ApiCall, _: SpanRecord | None) -> Line | None:
     )
 
 
+def _failed(fact: AgentError, span: SpanRecord | None) -> Line:
+    fields = {
+        "component": fact.component, "outcome": fact.outcome, "error.kind": fact.error_type, "error.message": fact.message,
+        "trace_id": fact.trace_id if span is None else None,
+    }  # fmt: skip
+    return "agent_error", "warning" if fact.outcome == "cancelled" else "error", fields
+
+
 def _slow(fact: SlowSpan, span: SpanRecord | None) -> Line:
     fields = {
         "span_name": fact.span_name, "duration_ms": fact.duration_s * 1000, "threshold_ms": fact.threshold_s * 1000,
@@ -166,6 +175,7 @@ _TELLERS: Final[Mapping[type[Event], Callable[[Any, SpanRecord | None], Line | N
     EscrowRefunded: _escrow("refunded", "creator", amount_usd=lambda fact: float(fact.refund_usd)),
     EscrowDisputed: _escrow("disputed", ""),
     EscrowFailed: _not_created,
+    AgentError: _failed,
     ApiCall: _call,
     SlowSpan: _slow,
     SpanErrors: _failing,

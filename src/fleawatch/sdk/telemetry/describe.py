@@ -68,7 +68,7 @@ class Describer:
             ),
             links=item.links,
             error_type=failure,
-            error_message="" if item.error is None else self.text(item.error),
+            error_message="" if item.error is None else self.said(item.error),
         )
 
     def describe(self, into: Attributes, given: dict[str, Any]) -> Attributes:
@@ -89,6 +89,13 @@ class Describer:
     def text(self, value: Any) -> str:
         """A text of a span without secrets, cut to a length."""
         return without_addresses(scrub(str(value)), self._addresses)[:LONGEST_TEXT]
+
+    def said(self, error: BaseException) -> str:
+        """The message of an error, or its class where it cannot say what it is."""
+        try:
+            return self.text(error)
+        except Exception:  # noqa: BLE001 - whatever its `__str__` does
+            return self.text(type(error).__name__)
 
     def _bounded(self, failure: str) -> str:
         """The class of an error, or the code of a refusal, as long as there are few of them."""
