@@ -83,7 +83,7 @@ STATUS_CODE = _fixed(
 )  # fmt: skip
 STATUS_API = _fixed("status", "Class of an answer.", "2xx", "3xx", "4xx", "5xx", "timeout", "network", "cancelled")
 STATUS_ORDER = _fixed("status", "How an order attempt ended.", "success", "rejected", "error", "timeout", "cancelled")
-STATUS_FAUCET = _fixed("status", "How a faucet claim ended.", "success", "rejected", "error")
+STATUS_FAUCET = _fixed("status", "How a faucet claim ended.", "success", "rejected", "error", "timeout", "cancelled")
 STATUS_ESCROW = _fixed(
     "status", "State an escrow entered.", "created", "completed", "released", "refunded", "disputed", "failed"
 )

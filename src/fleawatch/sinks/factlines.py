@@ -147,15 +147,13 @@ def _failing(fact: SpanErrors, _: SpanRecord | None) -> Line | None:
     return "high_error_rate", "error", fields
 
 
-def _money(event: str, **more: Callable[[Any], Any]) -> Callable[[Any, Any], Line]:
-    def tell(fact: Any, _: SpanRecord | None) -> Line:
-        return (
-            event,
-            "info",
-            {"amount_usd": float(fact.amount_usd), **{name: read(fact) for name, read in more.items()}},
-        )
+def _income(fact: ReferralIncome, _: SpanRecord | None) -> Line:
+    return "referral_income", "info", {"amount_usd": float(fact.amount_usd), "pf_service": fact.service}
 
-    return tell
+
+def _claimed(fact: FaucetClaimed, _: SpanRecord | None) -> Line:
+    level: Level = "info" if fact.status in ("success", "rejected") else "error"
+    return "faucet_claim", level, {"amount_usd": float(fact.amount_usd), "claim.status": fact.status}
 
 
 def _switched(fact: StrategySwitched, _: SpanRecord | None) -> Line:
@@ -179,7 +177,7 @@ _TELLERS: Final[Mapping[type[Event], Callable[[Any, SpanRecord | None], Line | N
     ApiCall: _call,
     SlowSpan: _slow,
     SpanErrors: _failing,
-    FaucetClaimed: _money("faucet_claim"),
-    ReferralIncome: _money("referral_income", pf_service=lambda fact: fact.service),
+    FaucetClaimed: _claimed,
+    ReferralIncome: _income,
     StrategySwitched: _switched,
 }  # fmt: skip

@@ -182,6 +182,8 @@ def test_every_span_and_event_of_the_catalog_is_emitted(server, tmp_path):
             poll.polled("filled")
         with telemetry.bet("dice", 1) as bet:
             bet.settled("b-1", 2)
+        with telemetry.faucet_claim() as claim:
+            claim.claimed(1)
         cycle.ended("low_balance")
     with telemetry.cycle() as cycle:
         cycle.ended("low_confidence")

@@ -10,7 +10,6 @@ from fleawatch.events import (
     AgentError,
     BonusGranted,
     CapitalReported,
-    FaucetClaimed,
     FundingPaid,
     Heartbeat,
     LimitsInForce,
@@ -39,10 +38,6 @@ class Words(ABC):
     @abstractmethod
     def _put(self, draft: Draft) -> None:
         """Hand a fact in."""
-
-    def faucet_claim(self, status: str, amount_usd: Number = 0) -> None:
-        """The faucet was asked: `success`, `rejected` or `error`."""
-        self._tell(FaucetClaimed, status=status, amount_usd=amount_usd)
 
     def referral_income(self, service: str, amount_usd: Number, *, level: int = 1) -> None:
         """Income from a referred agent; `level` is its distance, 1..3."""
