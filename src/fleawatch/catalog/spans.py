@@ -71,6 +71,12 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     _attribute("url.full", "string", "Address of a call, without ids, queries and credentials."),
     _attribute("server.address", "string", "Host that was called."),
     _attribute("error.type", "string", "Class of a failure; absent on success."),
+    _attribute(
+        "exception.type", "string", "Class of the error that ended the span, with its module; of the event `exception`."
+    ),
+    _attribute(
+        "exception.message", "string", "Its message without secrets, cut to a length; of the event `exception`."
+    ),
 )
 """Every attribute a span may carry."""
 
@@ -239,6 +245,7 @@ SPAN_EVENTS: Final = (
     "escrow_released",
     "insufficient_balance",
     "low_confidence_skip",
+    "exception",
 )
 """Events within a span."""
 

@@ -200,6 +200,8 @@ def test_every_span_and_event_of_the_catalog_is_emitted(server, tmp_path):
             pass
     with telemetry.escrow_release("esc_1") as release:
         release.released(1, commission_usd=0)
+    with pytest.raises(TimeoutError), telemetry.balance_check():
+        raise TimeoutError
     assert telemetry.shutdown()
     known = {span.name: span for span in SPANS}
     assert {span.name for span in server.spans} == known.keys() - {"pf.http.request"}
