@@ -11,7 +11,6 @@ sinks. Nothing here raises into the agent's code, unless a test of pytest is run
 
 from __future__ import annotations
 
-import atexit
 import sys
 import threading
 import time
@@ -25,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, overload
 
+from fleawatch.ending import at_end, not_at_end
 from fleawatch.errors import BadConfig
 from fleawatch.events import FaucetClaimed
 from fleawatch.ports import TelemetrySink
@@ -132,7 +132,7 @@ class Telemetry(Words):
             rehearse()
         # Registered after the pipeline's own, so it runs before: sinks are closed too when the program ends.
         self._at_exit = partial(_shutdown, weakref.ref(self))
-        atexit.register(self._at_exit)
+        at_end(self._at_exit)
         self._end_with_child()
 
     # What operations need (`operation.Desk`).
@@ -361,7 +361,7 @@ class Telemetry(Words):
     def shutdown(self, within_s: float = 5.0) -> bool:
         """Carry everything and let go; whether all was carried within the time. Calling it again does nothing."""
         with self._closing:
-            atexit.unregister(self._at_exit)
+            not_at_end(self._at_exit)
             deadline = time.monotonic() + within_s
             server, self._server = self._server, None
             if server is not None:
