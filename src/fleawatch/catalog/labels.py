@@ -117,10 +117,14 @@ GATE_STATE = _fixed("state", "State of the trading gate.", "active", "reducing",
 EQUITY_STATE = _fixed("state", "How well equity is known.", "known", "partial", "unknown")
 HALT_STEP = _fixed("step", "How far a halt has come.", "delivered", "acknowledged", "last_order", "confirmed")
 SIGNAL_ACTION = _fixed("action", "What a signal asked for.", "buy", "sell", "hold", "close", "bet")
-SIGNAL_RESULT = _fixed("result", "What became of a signal.", "acted", "low_confidence", "low_balance", "error")
-CYCLE_RESULT = _fixed(
-    "result", "How a decision cycle ended.", "acted", "no_action", "low_confidence", "low_balance", "halted", "error"
+SIGNAL_RESULT = _fixed(
+    "result", "What became of a signal.", "acted", "low_confidence", "low_balance", "error", "timeout", "cancelled"
 )
+CYCLE_RESULT = _fixed(
+    "result",
+    "How a decision cycle ended.",
+    "acted", "no_action", "low_confidence", "low_balance", "halted", "error", "timeout", "cancelled",
+)  # fmt: skip
 CHECK = _fixed("check", "What was checked.", "exchange_api", "wallet", "heartbeat", "database", "memory", "cpu")
 REPORT_FIELD = _fixed(
     "report_field", "Number of a report that differs.", "stake", "payout", "realized_pnl_usd", "fee_usd"

@@ -96,7 +96,7 @@ class ApiCall(Event, frozen=True, kw_only=True):
 
 
 class SignalComputed(Event, frozen=True, kw_only=True):
-    """A strategy computed a signal. `result` is `acted`, `low_confidence`, `low_balance` or `error`."""
+    """A strategy computed a signal. `result` is `acted`, `low_confidence`, `low_balance`, `error`, `timeout` or `cancelled`."""
 
     strategy: str
     action: str

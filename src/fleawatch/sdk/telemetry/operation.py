@@ -272,14 +272,22 @@ def current_operation() -> Operation | None:
     return _innermost.get()
 
 
+_CANCELLED: Final = frozenset({"CancelledError", "Cancelled"})
+
+
 def outcome_of(error: BaseException | None) -> str:
-    """What an error says of an attempt: `success` without one, `timeout`, `cancelled` or `error`."""
+    """What an error says of an attempt: `success` without one, `timeout`, `cancelled` or `error`.
+
+    It is the error that is seen within the block: an `asyncio.timeout` around it shows there as a cancellation, and becomes a
+    TimeoutError only where it ends. A program that is told to end, such as by `sys.exit` in a handler of a signal, cancels
+    what it is doing.
+    """
     if error is None:
         return "success"
     if isinstance(error, TimeoutError):
         return "timeout"
-    # By name: asyncio is not loaded for a program that does not use it.
-    if type(error).__name__ == "CancelledError" or isinstance(error, (KeyboardInterrupt, GeneratorExit)):
+    # By name: neither asyncio nor trio is loaded for a program that does not use it.
+    if type(error).__name__ in _CANCELLED or isinstance(error, (KeyboardInterrupt, GeneratorExit, SystemExit)):
         return "cancelled"
     # Clients have time-outs of their own that are no TimeoutError: ReadTimeout, ConnectTimeout, ServerTimeoutError.
     return "timeout" if "timeout" in type(error).__name__.lower() else "error"

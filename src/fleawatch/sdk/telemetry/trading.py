@@ -39,7 +39,7 @@ class Cycle(Operation):
     def drafts(self) -> list[Draft]:
         fields = {
             "cycle_id": self._id(),
-            "result": "error" if self.error else self._result,
+            "result": self._outcome(),
             "duration_s": self.duration_s,
             "trace_id": self.trace_id,
         }
@@ -47,7 +47,10 @@ class Cycle(Operation):
 
     def described(self) -> dict[str, Any]:
         found = {"pf.cycle_id": self._id(), "pf.market": self.market, "pf.strategy": self._follows}
-        return {**found, "pf.cycle_outcome": "error" if self.error else self._result, **self.attributes}
+        return {**found, "pf.cycle_outcome": self._outcome(), **self.attributes}
+
+    def _outcome(self) -> str:
+        return self._result if self.error is None else self.outcome()
 
     def _id(self) -> str:
         return self.cycle_id or (f"{self.place.span_id:016x}" if self.place else "")
@@ -92,7 +95,7 @@ class Signal(Operation):
         fields = {
             "strategy": self._follows,
             "action": self._action,
-            "result": "error" if self.error else self._result,
+            "result": self._result if self.error is None else self.outcome(),
             "duration_s": self.duration_s,
             "market": self.market,
             "model_version": self.model_version,
