@@ -47,7 +47,11 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     _attribute("pf.model_version", "string", "Release of the model."),
     _attribute("pf.model_latency_ms", "double", "Derived; the span's duration is authoritative.", unit="milliseconds"),
     _attribute(
-        "pf.api_latency_ms", "double", "Derived; the client span's duration.", "latency_ms", unit="milliseconds"
+        "pf.api_latency_ms",
+        "double",
+        "Derived; duration of the client's span where the order was one call of a watched client, else of the order.",
+        "latency_ms",
+        unit="milliseconds",
     ),
     _attribute("pf.wallet_id", "string", "Wallet that was read.", privacy="hashed"),
     _attribute("pf.cache_hit", "bool", "Whether the answer came from a cache."),

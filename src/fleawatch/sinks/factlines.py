@@ -75,10 +75,10 @@ def _slippage(fact: OrderFilled) -> float | None:
 def _placed(fact: OrderPlaced, span: SpanRecord | None) -> Line | None:
     if fact.status == "success":
         return None  # its fill tells of it
-    status_code = _of(span, "http.response.status_code", "pf.http_status")
+    status_code, latency_ms = _of(span, "http.response.status_code", "pf.http_status"), _of(span, "pf.api_latency_ms")
     fields = {
         "market": fact.market, "side": fact.side, "size": float(fact.notional_usd), "error.kind": fact.reason or fact.status,
-        "status_code": fact.status if status_code is None else str(status_code), "latency_ms": fact.latency_s * 1000,
+        "status_code": fact.status if status_code is None else str(status_code), "latency_ms": fact.latency_s * 1000 if latency_ms is None else latency_ms,
         "order_id": fact.order_id, "strategy": fact.strategy,
     }  # fmt: skip
     return "order_failed", "error", fields

@@ -212,6 +212,9 @@ class Operation:
             self._desk.provider.note(self._live, name, attributes)
         self.moments.append((name, self._desk.now_ns(), attributes))
 
+    def was_called(self, took_ns: int) -> None:
+        """A call within it that changes something has ended, after so many nanoseconds."""
+
     def left_open(self, why: str) -> None:
         """A call within it that changes something was not answered, and may have been done; `why` is a class of errors."""
         self.doubt = why

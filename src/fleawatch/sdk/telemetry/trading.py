@@ -137,7 +137,7 @@ class Order(Operation):
     """
 
     __slots__ = (
-        "_answer", "_fill", "_reason", "endpoint", "epoch", "expected_price", "idempotency_key", "market", "notional_usd",
+        "_answer", "_called_ns", "_calls", "_fill", "_reason", "endpoint", "epoch", "expected_price", "idempotency_key", "market", "notional_usd",
         "opens", "order_type", "quantity", "side", "strategy",
     )  # fmt: skip
     span_name: ClassVar[str] = "pf.trade.execute"
@@ -169,6 +169,11 @@ class Order(Operation):
         self._answer: tuple[str, float | None] = ("", None)
         self._fill: dict[str, Any] | None = None
         self._reason = ""
+        self._calls = self._called_ns = 0
+
+    def was_called(self, took_ns: int) -> None:
+        self._calls += 1
+        self._called_ns = took_ns
 
     def accepted(self, order_id: str) -> None:
         """The service took it; nothing is filled yet."""
@@ -276,13 +281,17 @@ class Order(Operation):
             "pf.order_id": self._answer[0],
             "pf.order_type": self.order_type,
             "pf.order_status": status,
-            "pf.api_latency_ms": self.duration_s * 1000,
+            "pf.api_latency_ms": self._api_latency_s() * 1000,
             "error.type": self._failure(status),
             **self.attributes,
         }
 
     def _failure(self, status: str) -> str | None:
         return self._reason or (None if status == "success" else self.why())
+
+    def _api_latency_s(self) -> float:
+        """Seconds of the one call that could have placed it; of the whole attempt where no client was watched, or it called twice."""
+        return self._called_ns / 1e9 if self._calls == 1 else self.duration_s
 
     def _slippage(self) -> float | None:
         """Basis points against the expected price, positive = worse; None without an expected price."""
