@@ -6,7 +6,7 @@ import httpx
 import pytest
 from scripted_platform import Scripted
 
-from fleawatch import Telemetry
+from fleawatch import Handoff, Telemetry
 from fleawatch.testing.capture import capture
 from fleawatch.testing.dogstatsd import DogStatsDServer
 
@@ -247,3 +247,24 @@ def test_looking_for_an_order_may_be_broken_off():
     with capture() as seen, pytest.raises(TimeoutError):
         seen.telemetry.reconcile(list, bool, sleep=interrupted)
     assert errors(seen) == {"trade.confirmation_poll": 1}
+
+
+def test_a_task_that_fails_is_a_failure_of_the_task_on_both_ends(tmp_path):
+    """What the worker does within it tells of its own failures, and an order of it hides nothing."""
+    (tmp_path / "key").write_text("k" * 64)
+    with capture() as seen:
+        handoff = Handoff(seen.telemetry, key_file=str(tmp_path / "key"))
+        ended_by(handoff.create("dig", worker="w-1"), ValueError("no"))
+        with (
+            pytest.raises(ValueError, match="no"),
+            handoff.execute("nothing", escrow_id="esc-1"),
+            SPEAKING["order"](seen.telemetry),
+        ):
+            raise ValueError("no")
+        with (
+            pytest.raises(ValueError, match="no"),
+            handoff.execute("nothing", escrow_id="esc-1"),
+            seen.telemetry.escrow_complete("esc-1"),
+        ):
+            raise ValueError("no")
+    assert errors(seen) == {"task.create": 1, "task.execute": 1, "escrow.complete": 1}
