@@ -34,7 +34,7 @@ def with_failure(item: Operation, span: SpanRecord | None, drafts: Sequence[Draf
     if not found and not counted:
         found = _failure(item, span)
         counted = bool(found)
-    if counted and item.around is not None:
+    if error is not None and counted and item.around is not None:
         item.around.counted = error
     return found
 

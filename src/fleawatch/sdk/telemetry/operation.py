@@ -58,7 +58,7 @@ class Operation:
         span_name, span_kind: of the catalog.
         place: ids; None before the block is entered.
         error: what ended the block, None without.
-        around: the operation that the error goes on to; None without an error, and for the outermost one.
+        around: the operation that the error goes on to, None for the outermost one; set when an error ends the block.
         counted: an error that an operation within it was already counted for.
         doubt: class of what ended a call within it that may have been done all the same; empty without.
         attributes: of the span; None values are left out.
@@ -85,7 +85,7 @@ class Operation:
         self._arguments = arguments
         self.place: Place | None = None
         self.error: BaseException | None = None
-        self.around: Operation | None = None
+        self.around: Operation | None
         self.counted: BaseException | None = None
         self.doubt = ""
         self._taken_on = False

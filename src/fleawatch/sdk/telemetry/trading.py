@@ -137,7 +137,7 @@ class Order(Operation):
     """
 
     __slots__ = (
-        "_answer", "_called_ns", "_calls", "_fill", "_reason", "endpoint", "epoch", "expected_price", "idempotency_key", "market", "notional_usd",
+        "_answer", "_calls_ns", "_fill", "_reason", "endpoint", "epoch", "expected_price", "idempotency_key", "market", "notional_usd",
         "opens", "order_type", "quantity", "side", "strategy",
     )  # fmt: skip
     span_name: ClassVar[str] = "pf.trade.execute"
@@ -169,11 +169,10 @@ class Order(Operation):
         self._answer: tuple[str, float | None] = ("", None)
         self._fill: dict[str, Any] | None = None
         self._reason = ""
-        self._calls = self._called_ns = 0
+        self._calls_ns: tuple[int, ...] = ()
 
     def was_called(self, took_ns: int) -> None:
-        self._calls += 1
-        self._called_ns = took_ns
+        self._calls_ns = (*self._calls_ns[:1], took_ns)
 
     def accepted(self, order_id: str) -> None:
         """The service took it; nothing is filled yet."""
@@ -291,7 +290,7 @@ class Order(Operation):
 
     def _api_latency_s(self) -> float:
         """Seconds of the one call that could have placed it; of the whole attempt where no client was watched, or it called twice."""
-        return self._called_ns / 1e9 if self._calls == 1 else self.duration_s
+        return self._calls_ns[0] / 1e9 if len(self._calls_ns) == 1 else self.duration_s
 
     def _slippage(self) -> float | None:
         """Basis points against the expected price, positive = worse; None without an expected price."""
