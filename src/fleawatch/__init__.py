@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from fleawatch import ending as _ending  # noqa: F401 - its hook must be older than those of the program
 from fleawatch._version import __version__
 
 if TYPE_CHECKING:

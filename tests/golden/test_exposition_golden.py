@@ -230,6 +230,8 @@ pf_facts_total{kind="tick"} 1
 pf_faucet_claims_total{agent_id="a-1",status="success"} 0.0
 pf_faucet_claims_total{agent_id="a-1",status="rejected"} 0.0
 pf_faucet_claims_total{agent_id="a-1",status="error"} 0.0
+pf_faucet_claims_total{agent_id="a-1",status="timeout"} 0.0
+pf_faucet_claims_total{agent_id="a-1",status="cancelled"} 0.0
 # HELP pf_fleet_conservation_residual_usdc Money of the fleet that no booked fact explains, once what its agents pay each other is eliminated.
 # TYPE pf_fleet_conservation_residual_usdc gauge
 pf_fleet_conservation_residual_usdc 0.0
@@ -551,6 +553,8 @@ pf_facts_total{kind="tick"} 1
 pf_faucet_claims_total{agent_id="a-1",status="success"} 0.0
 pf_faucet_claims_total{agent_id="a-1",status="rejected"} 0.0
 pf_faucet_claims_total{agent_id="a-1",status="error"} 0.0
+pf_faucet_claims_total{agent_id="a-1",status="timeout"} 0.0
+pf_faucet_claims_total{agent_id="a-1",status="cancelled"} 0.0
 # HELP pf_fleet_conservation_residual_usdc Money of the fleet that no booked fact explains, once what its agents pay each other is eliminated.
 # TYPE pf_fleet_conservation_residual_usdc gauge
 # UNIT pf_fleet_conservation_residual_usdc usdc

@@ -125,6 +125,10 @@ def test_the_tracer_gets_the_agents_spans(agent, command):
     assert event["name"] == "order_filled"
     assert order["start"] <= event["time_unix_nano"] <= order["start"] + order["duration"]
     failed = named["agent.order.execute", 1]
+    (error,) = json.loads(failed["meta"]["events"])
+    assert (error["name"], error["attributes"]) == (
+        "exception", {"exception.type": "ValueError", "exception.message": "no funds"},
+    )  # fmt: skip
     assert (failed["parent_id"], failed["meta"]["error.type"], failed["meta"]["error.message"]) == (
         0, "ValueError", "no funds",
     )  # fmt: skip

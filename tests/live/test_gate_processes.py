@@ -72,7 +72,7 @@ def test_the_front_door_is_light_and_the_gate_loads_nothing_of_the_service():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     light, loaded = json.loads(done.stdout)
-    assert light == 2
+    assert light == 3
     for room in ("store", "notify", "actuate", "service", "web", "cli", "sources", "sinks"):
         assert not [name for name in loaded if name.startswith(f"fleawatch.{room}")]
     assert not {"asyncio", "sqlite3", "aiohttp", "pydantic", "starlette", "structlog", "click", "yaml"} & set(loaded)

@@ -179,7 +179,9 @@ class TestDogStatsD:
         state, facts = hostile(prefix)
         sink.take([Observed(fact, None) for fact in facts], state)
         sink.beat(state, AT + MANY)
-        limits = {"strategy": 20, "market": 300, "error_type": 40, "model_version": 10, "game_type": 40, "currency": 50}
+        limits = {
+            "strategy": 20, "market": 300, "error_type": 40, "model_version": 10, "game_type": 40, "currency": 50, "component": 30,
+        }  # fmt: skip
         assert [key for key, found in client.tags.items() if len(found - {OTHER}) > limits.get(key[1], 8)] == []
         assert client.sums["agent.order.executions_total"] == client.sums["count agent.order.latency_ms"] == MANY
         assert client.sums["agent.casino.rounds"] == MANY

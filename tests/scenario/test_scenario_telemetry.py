@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 from collections import Counter
@@ -13,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from fleawatch import Telemetry
 from fleawatch.catalog.fleet import CATALOG
 from fleawatch.clock import ManualClock
-from fleawatch.events import AgentDeclared, OrderPlaced, decode
+from fleawatch.events import AgentDeclared, AgentError, OrderPlaced, decode
 from fleawatch.flow.samples import readers_of, samples
 from fleawatch.service.monitor import Monitor
 from fleawatch.store.memory import MemoryStore
@@ -30,12 +31,12 @@ class Told:
     """What was done, counted by the test itself."""
 
     def __init__(self):
-        self.orders, self.bets, self.escrows = Counter(), Counter(), Counter()
+        self.orders, self.bets, self.escrows, self.errors = Counter(), Counter(), Counter(), Counter()
         self.fees = self.net = 0.0
 
 
 def act(telemetry, chance, number, told):
-    """One order, bet or escrow, which may fail."""
+    """One order, bet, escrow or reading, which may fail."""
     kind = chance.random()
     if kind < 0.6:
         order_and_tell(telemetry, chance, number, told)
@@ -46,10 +47,21 @@ def act(telemetry, chance, number, told):
             bet.settled(f"bet-{number}", payout)
         told.bets["success"] += 1
         told.net += payout - stake
-    else:
+    elif kind < 0.97:
         with telemetry.escrow_create(amount_usd=10, counterparty="ag_1") as escrow:
             escrow.created("ag_0", f"esc-{number}", expires_at=4e9)
         told.escrows["created"] += 1
+    else:
+        fail_and_tell(telemetry, chance, number, told)
+
+
+def fail_and_tell(telemetry, chance, number, told):
+    """A reading or a step of an escrow that no fact of its own speaks of when it fails."""
+    release = telemetry.escrow_release(f"none-{number}") if chance.random() < 0.5 else None
+    error = TimeoutError() if chance.random() < 0.5 else ValueError("no")
+    told.errors["wallet.balance_check" if release is None else "escrow.release"] += 1
+    with contextlib.suppress(TimeoutError, ValueError), release or telemetry.balance_check():
+        raise error
 
 
 def order_and_tell(telemetry, chance, number, told):
@@ -161,6 +173,22 @@ def test_orders_and_their_ends_are_counted_alike(world):
     assert lines["escrow_transaction"] == told.escrows["created"]
 
 
+def test_failures_without_a_fact_of_their_own_are_counted_alike(world):
+    """By operation: metrics, datagrams, lines, spans and facts."""
+    expected = world["told"].errors
+    assert all(expected[name] > 50 for name in ("wallet.balance_check", "escrow.release"))
+    assert {name: summed(world["prometheus"], "pf_agent_errors_total", component=name) for name in expected} == expected
+    datagrams = Counter()
+    for point in world["statsd"]:
+        if point.name == "agent.errors_total":
+            datagrams[point.tags["component"]] += point.value
+    assert datagrams == expected
+    assert Counter(line["component"] for line in world["logs"] if line["event"] == "agent_error") == expected
+    assert Counter(fact.component for fact in world["facts"] if isinstance(fact, AgentError)) == expected
+    failed = [span.name for span in world["spans"] if span.status.code == 2 and span.name != "pf.trade.execute"]
+    assert Counter(name.removeprefix("pf.") for name in failed) == expected
+
+
 def test_spans_are_one_for_each_operation(world):
     """With the status of each order, and a failure for each that failed."""
     told = world["told"]
@@ -170,7 +198,7 @@ def test_spans_are_one_for_each_operation(world):
     assert statuses == told.orders
     assert sum(span.name == "pf.bet.place" for span in world["spans"]) == sum(told.bets.values())
     assert sum(span.name == "pf.escrow.create" for span in world["spans"]) == sum(told.escrows.values())
-    failed = sum(count for status, count in told.orders.items() if status != "success")
+    failed = sum(count for status, count in told.orders.items() if status != "success") + told.errors.total()
     assert sum(span.status.code == 2 for span in world["spans"]) == failed
 
 

@@ -47,7 +47,12 @@ CLOCK_OFFSET = gauge(
     "The agent's clock against ours; positive when it is ahead.",
     by_monitor("timestamps the agent sends"),
 )
-ERRORS = counter("pf_agent_errors_total", "1", (AGENT_ID, COMPONENT), "Errors of the agent's parts.", _PROCESS)
+ERRORS = counter(
+    "pf_agent_errors_total", "1", (AGENT_ID, COMPONENT), "Errors of the agent's parts, and operations that failed.", _PROCESS,
+    doc="Orders, bets, creations of escrows, claims, signals, cycles and calls have counters of their own. Any other operation that ends "
+    "with an error, a time-out or a cancellation, and did not come to what it was for, counts here under the name of its span without "
+    "`pf.`. One error counts once, at the innermost of them that it ended.",
+)  # fmt: skip
 MEMORY = gauge(
     "pf_agent_memory_ratio", "ratio", (AGENT_ID,), "Memory in use as a share of what the agent may use.", _PROCESS,
     doc="Against the limit of its control group, not the host's memory.",

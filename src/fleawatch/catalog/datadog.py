@@ -140,6 +140,13 @@ DATADOG: Final[tuple[DatadogMetric, ...]] = (
         metric="pf_casino_rounds_total",
         tags=(("game_type", "game_type"), ("outcome", "outcome")),
     ),
+    DatadogMetric(
+        name="agent.errors_total",
+        type="count",
+        metric="pf_agent_errors_total",
+        tags=(("component", "component"),),
+        help="Parts of the agent and operations that failed.",
+    ),
     DatadogMetric(name="agent.trades", type="count", metric="pf_trades_total", tags=(("outcome", "outcome"),)),
 )
 

@@ -83,7 +83,7 @@ STATUS_CODE = _fixed(
 )  # fmt: skip
 STATUS_API = _fixed("status", "Class of an answer.", "2xx", "3xx", "4xx", "5xx", "timeout", "network", "cancelled")
 STATUS_ORDER = _fixed("status", "How an order attempt ended.", "success", "rejected", "error", "timeout", "cancelled")
-STATUS_FAUCET = _fixed("status", "How a faucet claim ended.", "success", "rejected", "error")
+STATUS_FAUCET = _fixed("status", "How a faucet claim ended.", "success", "rejected", "error", "timeout", "cancelled")
 STATUS_ESCROW = _fixed(
     "status", "State an escrow entered.", "created", "completed", "released", "refunded", "disputed", "failed"
 )
@@ -117,15 +117,19 @@ GATE_STATE = _fixed("state", "State of the trading gate.", "active", "reducing",
 EQUITY_STATE = _fixed("state", "How well equity is known.", "known", "partial", "unknown")
 HALT_STEP = _fixed("step", "How far a halt has come.", "delivered", "acknowledged", "last_order", "confirmed")
 SIGNAL_ACTION = _fixed("action", "What a signal asked for.", "buy", "sell", "hold", "close", "bet")
-SIGNAL_RESULT = _fixed("result", "What became of a signal.", "acted", "low_confidence", "low_balance", "error")
-CYCLE_RESULT = _fixed(
-    "result", "How a decision cycle ended.", "acted", "no_action", "low_confidence", "low_balance", "halted", "error"
+SIGNAL_RESULT = _fixed(
+    "result", "What became of a signal.", "acted", "low_confidence", "low_balance", "error", "timeout", "cancelled"
 )
+CYCLE_RESULT = _fixed(
+    "result",
+    "How a decision cycle ended.",
+    "acted", "no_action", "low_confidence", "low_balance", "halted", "error", "timeout", "cancelled",
+)  # fmt: skip
 CHECK = _fixed("check", "What was checked.", "exchange_api", "wallet", "heartbeat", "database", "memory", "cpu")
-COMPONENT = _open("component", "Part of the agent that failed.", limit=20)
 REPORT_FIELD = _fixed(
     "report_field", "Number of a report that differs.", "stake", "payout", "realized_pnl_usd", "fee_usd"
 )
+COMPONENT = _open("component", "Part of the agent that failed, or the operation.", limit=30)
 ENVIRONMENT = _open("environment", "Deployment environment.", limit=5)
 VERSION = _open("version", "Release.", limit=10, pattern=_NAME)
 REVISION = _open("revision", "Commit the release was built from.", limit=10, pattern=_NAME)

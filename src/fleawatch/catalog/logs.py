@@ -71,10 +71,17 @@ LOG_EVENTS: Final[tuple[LogEvent, ...]] = (
     _event("halt_overdue", _CRITICAL, "A halt was not confirmed within its deadline.", "reason", "step", "age_s"),
     _event("order_after_halt", _CRITICAL, "An order was sent after the halt was in force.", "subject", "reason"),
     _event("unlisted_recipient", _CRITICAL, "Money went to a recipient that is not on the list.", "amount_usd", "recipient"),
+    _event(
+        "agent_error", ("warning", "error"), "A part of the agent or one of its operations failed; a warning when it was cancelled.",
+        "component", "outcome", "error.kind", "error.message",
+    ),
     _event("api_call_failed", _WARNING, "A call failed.", "endpoint", "status_code", "reason", "attempt"),
     _event("schema_error", _WARNING, "An answer did not have the form it should.", "endpoint", "field", "reason"),
     _event("collector_error", _WARNING, "A reading failed.", "collector", "reason", "status_code"),
-    _event("faucet_claim", _INFO, "The faucet was claimed.", "amount_usd", annotation=True),
+    _event(
+        "faucet_claim", ("info", "error"), "The faucet was asked; an error when it neither paid nor refused.",
+        "amount_usd", "claim.status", annotation=True,
+    ),
     _event("referral_income", _INFO, "A referral commission was booked.", "amount_usd", "pf_service", annotation=True),
     _event("strategy_switch", _INFO, "The agent changed its strategy.", "before", "after", "reason", annotation=True),
     _event("deployment", _INFO, "Another version of the agent was declared.", "before", "after", annotation=True),

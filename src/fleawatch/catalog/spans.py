@@ -29,7 +29,7 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     _attribute("pf.expected_price", "double", "Price at the decision; absent when there was none.", unit="usd"),
     _attribute("pf.slippage_bps", "double", "Fill against expected price; positive is worse.", unit="basis points"),
     _attribute("pf.fee_usd", "double", "Fee paid.", unit="usd"),
-    _attribute("pf.amount_usd", "double", "Amount of the agreement.", "amount_usd", unit="usd"),
+    _attribute("pf.amount_usd", "double", "Amount of the agreement, or of the claim.", "amount_usd", unit="usd"),
     _attribute("pf.released_amount_usd", "double", "Amount the worker received.", "pf.released_amount", unit="usd"),
     _attribute("pf.balance_usd", "double", "Balance that was read.", unit="usd"),
     _attribute("pf.pnl_usd", "double", "Net result; negative is a loss.", unit="usd"),
@@ -47,7 +47,11 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     _attribute("pf.model_version", "string", "Release of the model."),
     _attribute("pf.model_latency_ms", "double", "Derived; the span's duration is authoritative.", unit="milliseconds"),
     _attribute(
-        "pf.api_latency_ms", "double", "Derived; the client span's duration.", "latency_ms", unit="milliseconds"
+        "pf.api_latency_ms",
+        "double",
+        "Derived; duration of the client's span where the order was one call of a watched client, else of the order.",
+        "latency_ms",
+        unit="milliseconds",
     ),
     _attribute("pf.wallet_id", "string", "Wallet that was read.", privacy="hashed"),
     _attribute("pf.cache_hit", "bool", "Whether the answer came from a cache."),
@@ -62,6 +66,7 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     _attribute("pf.timeout_hours", "int", "Time until an escrow expires.", unit="hours"),
     _attribute("pf.hold_duration_s", "double", "Time the money was held.", unit="seconds"),
     _attribute("pf.escrow_status", "string", "State of the escrow."),
+    _attribute("pf.claim_status", "string", "How a claim at the faucet ended."),
     _attribute("pf.requester_agent_id", "string", "Agent that asked for the task; validated before it is recorded."),
     _attribute("pf.task_type", "string", "Kind of the task."),
     _attribute("http.request.method", "string", "Method of a call."),
@@ -70,6 +75,12 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     _attribute("url.full", "string", "Address of a call, without ids, queries and credentials."),
     _attribute("server.address", "string", "Host that was called."),
     _attribute("error.type", "string", "Class of a failure; absent on success."),
+    _attribute(
+        "exception.type", "string", "Class of the error that ended the span, with its module; of the event `exception`."
+    ),
+    _attribute(
+        "exception.message", "string", "Its message without secrets, cut to a length; of the event `exception`."
+    ),
 )
 """Every attribute a span may carry."""
 
@@ -152,6 +163,13 @@ SPANS: Final[tuple[Span, ...]] = (
         parent="child",
         help="Placing a bet.",
         attributes=("pf.agent_id", "pf.strategy", "pf.game_type", "pf.amount_usd", "pf.pnl_usd", "error.type"),
+    ),
+    Span(
+        name="pf.faucet.claim",
+        kind="internal",
+        parent="child",
+        help="Asking the faucet for its one payment.",
+        attributes=("pf.agent_id", "pf.amount_usd", "pf.claim_status", "error.type"),
     ),
     Span(
         name="pf.escrow.create",
@@ -240,6 +258,7 @@ SPAN_EVENTS: Final = (
     "escrow_released",
     "insufficient_balance",
     "low_confidence_skip",
+    "exception",
 )
 """Events within a span."""
 

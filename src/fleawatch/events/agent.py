@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from fleawatch.events.base import Amount, Count, Event, Seconds, Service, Time
@@ -94,7 +96,7 @@ class ApiCall(Event, frozen=True, kw_only=True):
 
 
 class SignalComputed(Event, frozen=True, kw_only=True):
-    """A strategy computed a signal. `result` is `acted`, `low_confidence`, `low_balance` or `error`."""
+    """A strategy computed a signal. `result` is `acted`, `low_confidence`, `low_balance`, `error`, `timeout` or `cancelled`."""
 
     strategy: str
     action: str
@@ -123,10 +125,20 @@ class StrategySwitched(Event, frozen=True, kw_only=True):
 
 
 class AgentError(Event, frozen=True, kw_only=True):
-    """A component of the agent failed; `component` is bounded, `message` is scrubbed text for people."""
+    """A component of the agent failed.
+
+    Attributes:
+        component: a bounded word; for an operation the name of its span without `pf.`.
+        message: scrubbed text for people.
+        outcome: whether time was up, or somebody ended it from outside. What was sent and not answered is a `timeout`.
+        error_type: a bounded word, the class of the error; empty when it is not known.
+    """
 
     component: str
     message: str = ""
+    outcome: Literal["error", "timeout", "cancelled"] = "error"
+    error_type: str = ""
+    trace_id: str | None = None
 
 
 class ClockRead(Event, frozen=True, kw_only=True):

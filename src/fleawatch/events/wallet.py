@@ -117,9 +117,9 @@ class PaymentMoved(Event, frozen=True, kw_only=True):
 
 
 class FaucetClaimed(Event, frozen=True, kw_only=True):
-    """The faucet was asked. `amount_usd` is 0 unless the status is `success`."""
+    """The faucet was asked. `amount_usd` is 0 unless the status is `success`; after a `timeout` nobody knows whether it paid."""
 
-    status: Literal["success", "rejected", "error"]
+    status: Literal["success", "rejected", "error", "timeout", "cancelled"]
     amount_usd: Amount
 
 

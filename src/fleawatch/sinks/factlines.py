@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from fleawatch.catalog import limits
 from fleawatch.events import (
+    AgentError,
     ApiCall,
     EscrowCompleted,
     EscrowCreated,
@@ -74,10 +75,10 @@ def _slippage(fact: OrderFilled) -> float | None:
 def _placed(fact: OrderPlaced, span: SpanRecord | None) -> Line | None:
     if fact.status == "success":
         return None  # its fill tells of it
-    status_code = _of(span, "http.response.status_code", "pf.http_status")
+    status_code, latency_ms = _of(span, "http.response.status_code", "pf.http_status"), _of(span, "pf.api_latency_ms")
     fields = {
         "market": fact.market, "side": fact.side, "size": float(fact.notional_usd), "error.kind": fact.reason or fact.status,
-        "status_code": fact.status if status_code is None else str(status_code), "latency_ms": fact.latency_s * 1000,
+        "status_code": fact.status if status_code is None else str(status_code), "latency_ms": fact.latency_s * 1000 if latency_ms is None else latency_ms,
         "order_id": fact.order_id, "strategy": fact.strategy,
     }  # fmt: skip
     return "order_failed", "error", fields
@@ -121,6 +122,14 @@ def _call(fact: ApiCall, _: SpanRecord | None) -> Line | None:
     )
 
 
+def _failed(fact: AgentError, span: SpanRecord | None) -> Line:
+    fields = {
+        "component": fact.component, "outcome": fact.outcome, "error.kind": fact.error_type, "error.message": fact.message,
+        "trace_id": fact.trace_id if span is None else None,
+    }  # fmt: skip
+    return "agent_error", "warning" if fact.outcome == "cancelled" else "error", fields
+
+
 def _slow(fact: SlowSpan, span: SpanRecord | None) -> Line:
     fields = {
         "span_name": fact.span_name, "duration_ms": fact.duration_s * 1000, "threshold_ms": fact.threshold_s * 1000,
@@ -138,15 +147,13 @@ def _failing(fact: SpanErrors, _: SpanRecord | None) -> Line | None:
     return "high_error_rate", "error", fields
 
 
-def _money(event: str, **more: Callable[[Any], Any]) -> Callable[[Any, Any], Line]:
-    def tell(fact: Any, _: SpanRecord | None) -> Line:
-        return (
-            event,
-            "info",
-            {"amount_usd": float(fact.amount_usd), **{name: read(fact) for name, read in more.items()}},
-        )
+def _income(fact: ReferralIncome, _: SpanRecord | None) -> Line:
+    return "referral_income", "info", {"amount_usd": float(fact.amount_usd), "pf_service": fact.service}
 
-    return tell
+
+def _claimed(fact: FaucetClaimed, _: SpanRecord | None) -> Line:
+    level: Level = "info" if fact.status in ("success", "rejected") else "error"
+    return "faucet_claim", level, {"amount_usd": float(fact.amount_usd), "claim.status": fact.status}
 
 
 def _switched(fact: StrategySwitched, _: SpanRecord | None) -> Line:
@@ -166,10 +173,11 @@ _TELLERS: Final[Mapping[type[Event], Callable[[Any, SpanRecord | None], Line | N
     EscrowRefunded: _escrow("refunded", "creator", amount_usd=lambda fact: float(fact.refund_usd)),
     EscrowDisputed: _escrow("disputed", ""),
     EscrowFailed: _not_created,
+    AgentError: _failed,
     ApiCall: _call,
     SlowSpan: _slow,
     SpanErrors: _failing,
-    FaucetClaimed: _money("faucet_claim"),
-    ReferralIncome: _money("referral_income", pf_service=lambda fact: fact.service),
+    FaucetClaimed: _claimed,
+    ReferralIncome: _income,
     StrategySwitched: _switched,
 }  # fmt: skip

@@ -231,10 +231,13 @@ class Instrumented:
 
     async def claim(self) -> str:
         """Ask the faucet; `success` or `rejected`."""
-        answer = await self._post("faucet", "/faucet/claim", {"agent_casino_id": self.platform_id})
-        status = "rejected" if "error" in answer else "success"
-        self.telemetry.faucet_claim(status, 0 if status == "rejected" else answer["credited"])
-        return status
+        with self.telemetry.faucet_claim() as claim:
+            answer = await self._post("faucet", "/faucet/claim", {"agent_casino_id": self.platform_id})
+            if "error" in answer:
+                claim.rejected(answer["error"])
+            else:
+                claim.claimed(answer["credited"])
+        return claim.status()
 
     async def pay_out(self, other: Instrumented, usd: float) -> None:
         """Send money to another agent."""

@@ -22,9 +22,11 @@ def loaded_by(program):
 
 
 def test_the_front_door_is_lazy():
-    """`import fleawatch` loads its own release number and no library."""
+    """`import fleawatch` loads its own release number, the hook for the program's end, and no library."""
     found = loaded_by("import fleawatch")
-    assert {name for name in found if name.startswith("fleawatch")} == {"fleawatch", "fleawatch._version"}
+    assert {name for name in found if name.startswith("fleawatch")} == {
+        "fleawatch", "fleawatch._version", "fleawatch.ending",
+    }  # fmt: skip
     assert not {"msgspec", "prometheus_client", "opentelemetry"} & found
 
 

@@ -182,6 +182,8 @@ def test_every_span_and_event_of_the_catalog_is_emitted(server, tmp_path):
             poll.polled("filled")
         with telemetry.bet("dice", 1) as bet:
             bet.settled("b-1", 2)
+        with telemetry.faucet_claim() as claim:
+            claim.claimed(1)
         cycle.ended("low_balance")
     with telemetry.cycle() as cycle:
         cycle.ended("low_confidence")
@@ -198,6 +200,8 @@ def test_every_span_and_event_of_the_catalog_is_emitted(server, tmp_path):
             pass
     with telemetry.escrow_release("esc_1") as release:
         release.released(1, commission_usd=0)
+    with pytest.raises(TimeoutError), telemetry.balance_check():
+        raise TimeoutError
     assert telemetry.shutdown()
     known = {span.name: span for span in SPANS}
     assert {span.name for span in server.spans} == known.keys() - {"pf.http.request"}

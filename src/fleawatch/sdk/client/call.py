@@ -93,6 +93,7 @@ class Call(Operation):
         if isinstance(self._within, Call):
             self._within.passed_on = error
         if self._within is not None and not self._safe:
+            self._within.was_called(self.ended_ns - self.started_ns)
             if may_be_done(self._code, error):
                 self._within.left_open(str(self._code) if error is None else type(error).__name__)
             elif answered:

@@ -9,7 +9,6 @@ closes the gate before the call that told of it returns, and is by then in the k
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import math
 import threading
@@ -20,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, NoReturn, Self, TypeVar, overload
 
+from fleawatch.ending import at_end, not_at_end
 from fleawatch.errors import BadConfig, Problem
 from fleawatch.events import Event
 from fleawatch.sdk.gate import limits as enforced
@@ -105,7 +105,7 @@ class Gate:
         self._start()
         survive_forks(self)
         self._at_exit = partial(_close, weakref.ref(self))
-        atexit.register(self._at_exit)
+        at_end(self._at_exit)
 
     def __bool__(self) -> NoReturn:
         raise TypeError("ask gate.may_open() or gate.may_close(), not bool(gate)")
@@ -323,7 +323,7 @@ class Gate:
             client.stop()
         if keeper is not None:
             keeper.stop()
-        atexit.unregister(self._at_exit)
+        not_at_end(self._at_exit)
         self._core.end()
         self._core.news.log()
         self._core.save()

@@ -18,6 +18,9 @@ _TYPES: Final = {attribute.name: attribute.type for attribute in ATTRIBUTES}
 _HASHED: Final = frozenset(attribute.name for attribute in ATTRIBUTES if attribute.privacy == "hashed")
 LONGEST_TEXT: Final = 512
 """Characters of an attribute's text."""
+EXCEPTION: Final = "exception"
+"""Event of a span that an error ended."""
+_LONGEST_CLASS: Final = 200
 _KNOWN_ERRORS: Final = 40
 _LONGEST_ERROR: Final = 80
 
@@ -62,14 +65,26 @@ class Describer:
             start_ns=item.started_ns,
             end_ns=max(item.ended_ns, item.started_ns),
             attributes=attributes,
-            events=tuple(
-                SpanEvent(name=self.text(name), at_ns=at, attributes=self.describe({}, more))
-                for name, at, more in item.moments
-            ),
+            events=self._events(item),
             links=item.links,
             error_type=failure,
-            error_message="" if item.error is None else self.text(item.error),
+            error_message="" if item.error is None else self.said(item.error),
         )
+
+    def _events(self, item: Operation) -> tuple[SpanEvent, ...]:
+        """What happened within it, and last the error that ended it, where one did."""
+        moments = item.moments
+        if item.error is not None:
+            moments = [*moments, (EXCEPTION, item.ended_ns, self.exception(item.error))]
+        return tuple(
+            SpanEvent(name=self.text(name), at_ns=at, attributes=self.describe({}, more)) for name, at, more in moments
+        )
+
+    def exception(self, error: BaseException) -> dict[str, str]:
+        """An error as OpenTelemetry's conventions have it, without its stack: lines of a program may hold what is secret."""
+        kind = type(error)
+        name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+        return {"exception.type": name[:_LONGEST_CLASS], "exception.message": self.said(error)}
 
     def describe(self, into: Attributes, given: dict[str, Any]) -> Attributes:
         """Put what is known into attributes, of the catalog's types; text is scrubbed and cut."""
@@ -89,6 +104,13 @@ class Describer:
     def text(self, value: Any) -> str:
         """A text of a span without secrets, cut to a length."""
         return without_addresses(scrub(str(value)), self._addresses)[:LONGEST_TEXT]
+
+    def said(self, error: BaseException) -> str:
+        """The message of an error, or its class where it cannot say what it is."""
+        try:
+            return self.text(error)
+        except Exception:  # noqa: BLE001 - whatever its `__str__` does
+            return self.text(type(error).__name__)
 
     def _bounded(self, failure: str) -> str:
         """The class of an error, or the code of a refusal, as long as there are few of them."""

@@ -175,6 +175,10 @@ class _Escrow(Operation):
         state = after if done else "unknown" if self.is_open() else None
         return {"pf.escrow_id": self.escrow_id, "pf.escrow_status": state, "error.type": None if done else self.why()}
 
+    def _is_done(self, *, told: bool) -> bool:
+        """Whether a step is done that needs no word: a word holds whatever ends the block after it."""
+        return told or (self.error is None and not self.doubt)
+
     def held_s(self) -> float | None:
         """Seconds for which the money was held; None when its creation is not known."""
         return self._desk.creations.held_s(self.escrow_id, self.ended_at)
@@ -267,21 +271,25 @@ class EscrowCreate(_Escrow):
 class EscrowComplete(_Escrow):
     """The worker says that the work is done. It is what ends without an error, unless a call of it was not answered."""
 
-    __slots__ = ()
+    __slots__ = ("_told",)
     span_name: ClassVar[str] = "pf.escrow.complete"
     repeatable: ClassVar[bool] = True
 
+    def __init__(self, desk: Desk, *, escrow_id: str = "") -> None:
+        super().__init__(desk, escrow_id=escrow_id)
+        self._told = False
+
     def completed(self) -> None:
         """It is, as reading says after a call that was not answered."""
-        self.doubt = ""
+        self.doubt, self._told = "", True
 
     def drafts(self) -> list[Draft]:
-        if self.error is not None or self.doubt:
+        if not self._is_done(told=self._told):
             return []
         return [Draft(EscrowCompleted, self.ended_at, self.escrow_id, {"escrow_id": self.escrow_id})]
 
     def described(self) -> dict[str, Any]:
-        return {**self._state("completed", done=self.error is None and not self.doubt), **self.attributes}
+        return {**self._state("completed", done=self._is_done(told=self._told)), **self.attributes}
 
 
 class EscrowRelease(_Escrow):
@@ -302,7 +310,7 @@ class EscrowRelease(_Escrow):
         self.note("escrow_released")
 
     def drafts(self) -> list[Draft]:
-        if self.error is not None or self._released is None:
+        if self._released is None:
             return []
         fields = {"escrow_id": self.escrow_id, "net_usd": self._released[0], "commission_usd": self._released[1]}
         return [Draft(EscrowReleased, self.ended_at, self.escrow_id, fields)]
@@ -322,27 +330,28 @@ class EscrowRelease(_Escrow):
 class EscrowDispute(_Escrow):
     """A party disputes: the money is frozen. It is what ends without an error, unless a call of it was not answered."""
 
-    __slots__ = ("actor",)
+    __slots__ = ("_told", "actor")
     span_name: ClassVar[str] = "pf.escrow.dispute"
     repeatable: ClassVar[bool] = True
 
     def __init__(self, desk: Desk, *, escrow_id: str, actor: str = "") -> None:
         super().__init__(desk, escrow_id=escrow_id, actor=actor)
         self.actor = actor
+        self._told = False
 
     def disputed(self) -> None:
         """It is, as reading says after a call that was not answered."""
-        self.doubt = ""
+        self.doubt, self._told = "", True
 
     def drafts(self) -> list[Draft]:
-        if self.error is not None or self.doubt:
+        if not self._is_done(told=self._told):
             return []
         return [
             Draft(EscrowDisputed, self.ended_at, self.escrow_id, {"escrow_id": self.escrow_id, "actor": self.actor})
         ]
 
     def described(self) -> dict[str, Any]:
-        return {**self._state("disputed", done=self.error is None and not self.doubt), **self.attributes}
+        return {**self._state("disputed", done=self._is_done(told=self._told)), **self.attributes}
 
 
 class EscrowTimeout(_Escrow):
@@ -360,15 +369,14 @@ class EscrowTimeout(_Escrow):
         self._refunded = (refund_usd, commission_usd)
 
     def drafts(self) -> list[Draft]:
-        if self.error is not None or self._refunded is None:
+        if self._refunded is None:
             return []
         fields = {"escrow_id": self.escrow_id, "refund_usd": self._refunded[0], "commission_usd": self._refunded[1]}
         return [Draft(EscrowRefunded, self.ended_at, self.escrow_id, fields)]
 
     def described(self) -> dict[str, Any]:
         return {
-            "pf.escrow_id": self.escrow_id,
-            "pf.escrow_status": "refunded",
-            "pf.hold_duration_s": self.held_s(),
+            **self._state("refunded", done=self._refunded is not None),
+            "pf.hold_duration_s": self.held_s() if self._refunded else None,
             **self.attributes,
         }

@@ -58,6 +58,8 @@ class Operation:
         span_name, span_kind: of the catalog.
         place: ids; None before the block is entered.
         error: what ended the block, None without.
+        around: the operation that the error goes on to, None for the outermost one; set when an error ends the block.
+        counted: an error that an operation within it was already counted for.
         doubt: class of what ended a call within it that may have been done all the same; empty without.
         attributes: of the span; None values are left out.
         moments: events within the span: name, unix nanoseconds, attributes.
@@ -66,8 +68,8 @@ class Operation:
     """
 
     __slots__ = (
-        "_arguments", "_began", "_desk", "_follows", "_live", "_outer", "_taken_on", "_token", "attributes", "doubt", "ended_ns",
-        "error", "links", "moments", "place", "record", "started_ns",
+        "_arguments", "_began", "_desk", "_follows", "_live", "_outer", "_taken_on", "_token", "around", "attributes", "counted",
+        "doubt", "ended_ns", "error", "links", "moments", "place", "record", "started_ns",
     )  # fmt: skip
 
     span_name: ClassVar[str] = ""
@@ -83,6 +85,8 @@ class Operation:
         self._arguments = arguments
         self.place: Place | None = None
         self.error: BaseException | None = None
+        self.around: Operation | None
+        self.counted: BaseException | None = None
         self.doubt = ""
         self._taken_on = False
         self.attributes: dict[str, Any] = {}
@@ -117,14 +121,20 @@ class Operation:
         desk = self._desk
         self.ended_ns = self.started_ns + desk.elapsed_ns() - self._began
         self.error = error
-        if error is not None and self._taken_on and not self.doubt:
-            self.doubt = type(error).__name__
+        if error is not None:
+            self._ended_by(error)
         if self._left_here() and self._token is not None:
             left(self._token)
         if self._live is not None and desk.provider is not None:
             desk.provider.end(self, self._live)
         self._token = self._outer = self._live = None
         desk.hand_in(self)
+
+    def _ended_by(self, error: BaseException) -> None:
+        if self._taken_on and not self.doubt:
+            self.doubt = type(error).__name__
+        outer = None if self._outer is None else self._outer.old_value
+        self.around = outer if isinstance(outer, Operation) else None
 
     def _left_here(self) -> bool:
         """Make the operation around it the innermost again; False where it ends in a context that it was never in.
@@ -202,6 +212,9 @@ class Operation:
             self._desk.provider.note(self._live, name, attributes)
         self.moments.append((name, self._desk.now_ns(), attributes))
 
+    def was_called(self, took_ns: int) -> None:
+        """A call within it that changes something has ended, after so many nanoseconds."""
+
     def left_open(self, why: str) -> None:
         """A call within it that changes something was not answered, and may have been done; `why` is a class of errors."""
         self.doubt = why
@@ -262,14 +275,22 @@ def current_operation() -> Operation | None:
     return _innermost.get()
 
 
+_CANCELLED: Final = frozenset({"CancelledError", "Cancelled"})
+
+
 def outcome_of(error: BaseException | None) -> str:
-    """What an error says of an attempt: `success` without one, `timeout`, `cancelled` or `error`."""
+    """What an error says of an attempt: `success` without one, `timeout`, `cancelled` or `error`.
+
+    It is the error that is seen within the block: an `asyncio.timeout` around it shows there as a cancellation, and becomes a
+    TimeoutError only where it ends. A program that is told to end, such as by `sys.exit` in a handler of a signal, cancels
+    what it is doing.
+    """
     if error is None:
         return "success"
     if isinstance(error, TimeoutError):
         return "timeout"
-    # By name: asyncio is not loaded for a program that does not use it.
-    if type(error).__name__ == "CancelledError" or isinstance(error, (KeyboardInterrupt, GeneratorExit)):
+    # By name: neither asyncio nor trio is loaded for a program that does not use it.
+    if type(error).__name__ in _CANCELLED or isinstance(error, (KeyboardInterrupt, GeneratorExit, SystemExit)):
         return "cancelled"
     # Clients have time-outs of their own that are no TimeoutError: ReadTimeout, ConnectTimeout, ServerTimeoutError.
     return "timeout" if "timeout" in type(error).__name__.lower() else "error"

@@ -7,7 +7,6 @@ when there is none; nobody wakes it, because a wake-up costs the caller more tha
 
 from __future__ import annotations
 
-import atexit
 import os
 import threading
 import time
@@ -18,6 +17,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from fleawatch.ending import at_end, not_at_end
 from fleawatch.sdk.shield import Shield
 
 _Answer = TypeVar("_Answer")
@@ -70,7 +70,7 @@ class Pipeline:
         self._thread = self._started()
         _alive.add(self)
         self._at_exit = partial(_close, weakref.ref(self))
-        atexit.register(self._at_exit)
+        at_end(self._at_exit)
 
     def put(self, item: Any) -> None:
         """Hand in. Never blocks, never raises."""
@@ -177,7 +177,7 @@ class Pipeline:
         self._stop.set()
         self._asked.set()
         self._thread.join(within_s)
-        atexit.unregister(self._at_exit)
+        not_at_end(self._at_exit)
         _alive.discard(self)
         if self._thread.is_alive():
             self.dropped += len(self._queue)

@@ -21,6 +21,7 @@ from fleawatch.ports import Counting, Noticing, Observed, TelemetrySink
 from fleawatch.sdk.shield import Shield
 from fleawatch.sdk.telemetry.describe import Describer
 from fleawatch.sdk.telemetry.draft import Draft, Drafter
+from fleawatch.sdk.telemetry.failing import with_failure
 from fleawatch.sdk.telemetry.operation import Operation
 from fleawatch.sdk.telemetry.spanwatch import SpanWatch
 from fleawatch.sdk.telemetry.told import Told
@@ -144,6 +145,8 @@ class Projector:
                 span = item.record or self._describer.span(item)
         with self._shield.over("draft"):
             drafts = list(item.drafts())
+            if isinstance(item, Operation):
+                drafts = with_failure(item, span, drafts)
         if span is not None:
             drafts += self._watch.judge(span, self.state)
         facts = self._facts(drafts)

@@ -31,7 +31,7 @@ from fleawatch._version import __version__
 from fleawatch.catalog.datadog import OPERATIONS
 from fleawatch.sdk.shield import Shield
 from fleawatch.sdk.telemetry.context import Place, left
-from fleawatch.sdk.telemetry.describe import Describer
+from fleawatch.sdk.telemetry.describe import EXCEPTION, Describer
 from fleawatch.sdk.telemetry.operation import Operation
 
 _KINDS: Final[Mapping[str, SpanKind]] = {
@@ -101,6 +101,9 @@ class Provider:
                 if is_datadog(live.span):
                     live.span.set_attribute("operation.name", _DATADOG_NAMES.get(record.name, record.name))
                 live.span.set_attributes(record.attributes)
+                if operation.error is not None:
+                    # Never `record_exception`, which adds the stack, unscrubbed.
+                    live.span.add_event(EXCEPTION, record.events[-1].attributes)
                 if record.error_type:
                     live.span.set_status(Status(StatusCode.ERROR, record.error_message or None))
         except Exception as error:  # noqa: BLE001 - as above

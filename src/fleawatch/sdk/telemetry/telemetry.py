@@ -11,7 +11,6 @@ sinks. Nothing here raises into the agent's code, unless a test of pytest is run
 
 from __future__ import annotations
 
-import atexit
 import sys
 import threading
 import time
@@ -23,9 +22,11 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar, overload
 
+from fleawatch.ending import at_end, not_at_end
 from fleawatch.errors import BadConfig
+from fleawatch.events import FaucetClaimed
 from fleawatch.ports import TelemetrySink
 from fleawatch.sdk.client.reconcile import Reconciled, Reconciliation, Row, elapsed_s
 from fleawatch.sdk.client.retries import Retries
@@ -39,6 +40,7 @@ from fleawatch.sdk.telemetry.context import Ids
 from fleawatch.sdk.telemetry.creations import Creations
 from fleawatch.sdk.telemetry.describe import Describer
 from fleawatch.sdk.telemetry.draft import Draft, Drafter
+from fleawatch.sdk.telemetry.faucet import FaucetClaim
 from fleawatch.sdk.telemetry.money import (
     BalanceCheck,
     Bet,
@@ -130,7 +132,7 @@ class Telemetry(Words):
             rehearse()
         # Registered after the pipeline's own, so it runs before: sinks are closed too when the program ends.
         self._at_exit = partial(_shutdown, weakref.ref(self))
-        atexit.register(self._at_exit)
+        at_end(self._at_exit)
         self._end_with_child()
 
     # What operations need (`operation.Desk`).
@@ -193,6 +195,19 @@ class Telemetry(Words):
     def escrow_timeout(self, escrow_id: str) -> EscrowTimeout:
         """An escrow came back after its time; see `EscrowTimeout`."""
         return EscrowTimeout(self, escrow_id=escrow_id)
+
+    @overload
+    def faucet_claim(self) -> FaucetClaim: ...
+
+    @overload
+    def faucet_claim(self, status: str, amount_usd: Number = 0) -> None: ...
+
+    def faucet_claim(self, status: str | None = None, amount_usd: Number = 0) -> FaucetClaim | None:
+        """Asking the faucet; see `FaucetClaim`. With a status it is one word: `success`, `rejected`, `error`, `timeout`, `cancelled`."""
+        if status is None:
+            return FaucetClaim(self)
+        self._tell(FaucetClaimed, status=status, amount_usd=amount_usd)
+        return None
 
     # The client.
 
@@ -351,7 +366,7 @@ class Telemetry(Words):
     def shutdown(self, within_s: float = 5.0) -> bool:
         """Carry everything and let go; whether all was carried within the time. Calling it again does nothing."""
         with self._closing:
-            atexit.unregister(self._at_exit)
+            not_at_end(self._at_exit)
             deadline = time.monotonic() + within_s
             server, self._server = self._server, None
             if server is not None:

@@ -39,7 +39,7 @@ class Cycle(Operation):
     def drafts(self) -> list[Draft]:
         fields = {
             "cycle_id": self._id(),
-            "result": "error" if self.error else self._result,
+            "result": self._outcome(),
             "duration_s": self.duration_s,
             "trace_id": self.trace_id,
         }
@@ -47,7 +47,10 @@ class Cycle(Operation):
 
     def described(self) -> dict[str, Any]:
         found = {"pf.cycle_id": self._id(), "pf.market": self.market, "pf.strategy": self._follows}
-        return {**found, "pf.cycle_outcome": "error" if self.error else self._result, **self.attributes}
+        return {**found, "pf.cycle_outcome": self._outcome(), **self.attributes}
+
+    def _outcome(self) -> str:
+        return self._result if self.error is None else self.outcome()
 
     def _id(self) -> str:
         return self.cycle_id or (f"{self.place.span_id:016x}" if self.place else "")
@@ -92,7 +95,7 @@ class Signal(Operation):
         fields = {
             "strategy": self._follows,
             "action": self._action,
-            "result": "error" if self.error else self._result,
+            "result": self._result if self.error is None else self.outcome(),
             "duration_s": self.duration_s,
             "market": self.market,
             "model_version": self.model_version,
@@ -134,7 +137,7 @@ class Order(Operation):
     """
 
     __slots__ = (
-        "_answer", "_fill", "_reason", "endpoint", "epoch", "expected_price", "idempotency_key", "market", "notional_usd",
+        "_answer", "_calls_ns", "_fill", "_reason", "endpoint", "epoch", "expected_price", "idempotency_key", "market", "notional_usd",
         "opens", "order_type", "quantity", "side", "strategy",
     )  # fmt: skip
     span_name: ClassVar[str] = "pf.trade.execute"
@@ -166,6 +169,10 @@ class Order(Operation):
         self._answer: tuple[str, float | None] = ("", None)
         self._fill: dict[str, Any] | None = None
         self._reason = ""
+        self._calls_ns: tuple[int, ...] = ()
+
+    def was_called(self, took_ns: int) -> None:
+        self._calls_ns = (*self._calls_ns[:1], took_ns)
 
     def accepted(self, order_id: str) -> None:
         """The service took it; nothing is filled yet."""
@@ -273,13 +280,17 @@ class Order(Operation):
             "pf.order_id": self._answer[0],
             "pf.order_type": self.order_type,
             "pf.order_status": status,
-            "pf.api_latency_ms": self.duration_s * 1000,
+            "pf.api_latency_ms": self._api_latency_s() * 1000,
             "error.type": self._failure(status),
             **self.attributes,
         }
 
     def _failure(self, status: str) -> str | None:
         return self._reason or (None if status == "success" else self.why())
+
+    def _api_latency_s(self) -> float:
+        """Seconds of the one call that could have placed it; of the whole attempt where no client was watched, or it called twice."""
+        return self._calls_ns[0] / 1e9 if len(self._calls_ns) == 1 else self.duration_s
 
     def _slippage(self) -> float | None:
         """Basis points against the expected price, positive = worse; None without an expected price."""

@@ -10,7 +10,6 @@ from fleawatch.events import (
     AgentError,
     BonusGranted,
     CapitalReported,
-    FaucetClaimed,
     FundingPaid,
     Heartbeat,
     LimitsInForce,
@@ -25,6 +24,7 @@ from fleawatch.events import (
 )
 from fleawatch.scrub import scrub
 from fleawatch.sdk.telemetry.draft import Draft
+from fleawatch.sdk.telemetry.operation import outcome_of
 from fleawatch.sdk.telemetry.trading import Number
 
 
@@ -38,10 +38,6 @@ class Words(ABC):
     @abstractmethod
     def _put(self, draft: Draft) -> None:
         """Hand a fact in."""
-
-    def faucet_claim(self, status: str, amount_usd: Number = 0) -> None:
-        """The faucet was asked: `success`, `rejected` or `error`."""
-        self._tell(FaucetClaimed, status=status, amount_usd=amount_usd)
 
     def referral_income(self, service: str, amount_usd: Number, *, level: int = 1) -> None:
         """Income from a referred agent; `level` is its distance, 1..3."""
@@ -108,12 +104,16 @@ class Words(ABC):
         self._tell(LimitsInForce, limits=held, epoch=epoch)
 
     def error(self, component: str, error: BaseException | str = "") -> None:
-        """A component of the agent failed."""
+        """A component of the agent failed; `error` is what ended it, or words about it."""
         try:
             message = scrub(str(error))[:300]
         except Exception:  # noqa: BLE001 - an error that cannot say what it is
             message = type(error).__name__
-        self._tell(AgentError, component=component, message=message)
+        raised = error if isinstance(error, BaseException) else None
+        self._tell(
+            AgentError, component=component, message=message, error_type="" if raised is None else type(raised).__name__,
+            outcome="error" if raised is None else outcome_of(raised),
+        )  # fmt: skip
 
     def heartbeat(self) -> None:
         """A sign of life, with the time of the last finished operation."""
