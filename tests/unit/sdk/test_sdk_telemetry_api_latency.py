@@ -10,7 +10,7 @@ from scripted_platform import Scripted
 
 from fleawatch import Telemetry
 from fleawatch.sinks.recorder import Recorder
-from fleawatch.testing.capture import capture
+from fleawatch.testing import capture
 
 OPEN = "/v1/trade/open"
 

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from fleawatch.sdk.telemetry.operation import outcome_of
-from fleawatch.testing.capture import capture
+from fleawatch.testing import capture
 
 SOON = 0.001
 LONG = 30

@@ -16,7 +16,7 @@ from scripted_platform import Scripted
 from fleawatch import Telemetry
 from fleawatch.sdk.telemetry import provider as module
 from fleawatch.sdk.telemetry.describe import LONGEST_TEXT
-from fleawatch.testing.capture import capture
+from fleawatch.testing import capture
 from fleawatch.testing.otlp import OtlpServer, plain
 from fleawatch.testing.otlp_grpc import OtlpGrpcServer
 

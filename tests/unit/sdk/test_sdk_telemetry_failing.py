@@ -7,7 +7,7 @@ import pytest
 from scripted_platform import Scripted
 
 from fleawatch import Handoff, Telemetry
-from fleawatch.testing.capture import capture
+from fleawatch.testing import capture
 from fleawatch.testing.dogstatsd import DogStatsDServer
 
 SILENT = {

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from scripted_platform import Scripted
 
-from fleawatch.testing.capture import capture
+from fleawatch.testing import capture
 
 CLAIM = "/api/v1/faucet/claim"
 

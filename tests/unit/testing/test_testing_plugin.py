@@ -211,6 +211,12 @@ def test_a_run_without_it_pays_nothing():
         "print(sorted(set(sys.modules) - before))\n"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
-    ours = ["fleawatch", "fleawatch._version", "fleawatch.testing", "fleawatch.testing.pytest_plugin"]
+    ours = [
+        "fleawatch",
+        "fleawatch._version",
+        "fleawatch.ending",
+        "fleawatch.testing",
+        "fleawatch.testing.pytest_plugin",
+    ]
     assert [name for name in eval(done.stdout) if name.startswith("fleawatch")] == ours  # noqa: S307 - our own output
     assert len(eval(done.stdout)) <= len(ours) + 2  # noqa: S307 - the same
