@@ -60,6 +60,7 @@ def legitimate(name):
             "pf_pnl_window",
             "pf_daily_loss",
             "pf_trade_pnl",
+            "pf_market_pnl",
             "pf_stake",
             "process_",
             "pf_collector_duration",
