@@ -34,6 +34,24 @@ if "exit" not in sys.argv:
     telemetry.shutdown()
 """
 
+BESIDE = """
+import os, sys
+from fleawatch import Telemetry
+telemetry = Telemetry("a-1", statsd=sys.argv[1], environ={}, heartbeat_s=None)
+from datadog.dogstatsd import DogStatsd
+from urllib.parse import urlsplit
+where = urlsplit(sys.argv[1])
+theirs = [DogStatsd(where.hostname, where.port, disable_buffering=False, flush_interval=0.05) for number in range(8)]
+child = os.fork()
+if child == 0:
+    import time
+    for number, client in enumerate(theirs):
+        client.increment(f"theirs.{number}")
+    time.sleep(1)
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
 
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch):
@@ -118,3 +136,13 @@ def test_a_fork_loses_nothing_and_says_nothing_twice(before, end):
         points = server.points()
     assert sum(point.value for point in points if point.name == "agent.order.executions_total") == 33
     assert sum(point.name == "agent.order.latency_ms" for point in points) == 33
+
+
+def test_a_fork_leaves_the_clients_of_the_program_to_it():
+    """In the child of a fork the program's own clients send by themselves as they would without us, and nothing is complained of."""
+    with DogStatsDServer() as server:
+        command = [sys.executable, "-c", BESIDE, server.address]
+        done = subprocess.run(command, check=True, timeout=60, capture_output=True, text=True)
+        names = {point.name for point in server.points()}
+    assert done.stderr == ""
+    assert {f"theirs.{number}" for number in range(8)} <= names

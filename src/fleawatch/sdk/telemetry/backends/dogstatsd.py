@@ -46,6 +46,7 @@ def opener(settings: Settings, kind: type[DogStatsd]) -> Callable[[], Client]:
     unix = parts.scheme.startswith("unix")
     # Distributions are sent value by value; counts and gauges are added up until they are sent.
     # The client counts what it cannot send only where it reports on itself: that report is put off for ever.
+    # The client's hook at a fork would find the new one of a child, and stop at it before it came to those of the program.
     given: dict[str, Any] = {
         "host": None if unix else parts.hostname,
         "port": None if unix else parts.port or _PORT,
@@ -57,6 +58,7 @@ def opener(settings: Settings, kind: type[DogStatsd]) -> Callable[[], Client]:
         "flush_interval": 0,
         "disable_telemetry": False,
         "telemetry_min_flush_interval": _NEVER_S,
+        "track_instance": False,
     }
     own = [
         f"{name}:{value.lower()}"
