@@ -14,6 +14,7 @@ from opentelemetry.semconv.attributes import exception_attributes
 from scripted_platform import Scripted
 
 from fleawatch import Telemetry
+from fleawatch.sdk.telemetry import describe
 from fleawatch.sdk.telemetry import provider as module
 from fleawatch.sdk.telemetry.describe import LONGEST_TEXT
 from fleawatch.testing import capture
@@ -203,3 +204,45 @@ def test_the_caller_is_not_made_to_wait_for_its_text():
             raise error
         assert seen.spans()
     assert error.by == {False}
+
+
+class Ending(Exception):
+    """An error whose text ends whoever asks for it."""
+
+    def __init__(self, by):
+        self.by = by
+
+    def __str__(self):
+        raise self.by
+
+
+@pytest.mark.parametrize("by", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()], ids=lambda by: type(by).__name__)
+def test_an_error_whose_text_ends_the_program_does_not_end_the_telemetry(by):
+    """The agent gets its error, the order counts, and so does what comes after it."""
+    with capture() as seen:
+        with pytest.raises(Ending), order(seen.telemetry):
+            raise Ending(by)
+        with order(seen.telemetry):
+            pass
+        assert [span["error_type"] for span in seen.spans()] == ["Ending", ""]
+        assert seen.metric("pf_orders_total", status="success") == 1
+
+
+class Endless(Exception):
+    """An error with the text of a whole page, told how much of it is looked at."""
+
+    def __str__(self):
+        return "x" * 50_000_000 + KEY
+
+
+def test_of_a_long_text_no_more_is_looked_at_than_is_told(monkeypatch):
+    """A page of a proxy as message does not hold up what waits behind it."""
+    looked = []
+    within = describe.scrub_within
+    monkeypatch.setattr(describe, "scrub", lambda text: looked.append(len(text)) or text)
+    monkeypatch.setattr(describe, "scrub_within", lambda text, longest: looked.append(longest) or within(text, longest))
+    with capture() as seen:
+        with pytest.raises(Endless), order(seen.telemetry):
+            raise Endless
+        assert seen.spans()
+    assert max(looked) <= 8 * LONGEST_TEXT

@@ -382,3 +382,46 @@ def test_nothing_of_a_backend_runs_in_the_callers_thread(tmp_path, monkeypatch):
         telemetry.shutdown(0.5)
     assert not within
     assert threads
+
+
+class Fatal(str):
+    """A text that ends the program of whoever reads it."""
+
+    __slots__ = ()
+
+    def __str__(self):
+        raise SystemExit(3)
+
+
+def test_a_value_that_ends_the_program_costs_its_own_operation_and_no_other(monkeypatch):
+    """The thread lives on, the operations beside it are counted, and so is what was lost."""
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    telemetry = Telemetry("a-1", heartbeat_s=None, environ={})
+    for number in range(10):
+        with telemetry.order(market="BTC-USD", side="buy", notional_usd=500) as order:
+            order.filled(Fatal("o") if number == 4 else f"o-{number}", price=100)
+    assert telemetry.flush()
+    assert counted(telemetry, "pf_orders_total", status="success") == 9
+    assert sum(telemetry.dropped.values()) >= 1
+    assert telemetry.shutdown()
+
+
+class Ending(Raising):
+    """A sink that would end the program."""
+
+    def _do(self, what):
+        if what in self._where:
+            raise SystemExit(what)
+
+
+def test_a_sink_that_ends_the_program_ends_nothing(monkeypatch):
+    """What a sink raises to end the program is counted, and every order with it."""
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    telemetry = Telemetry("a-1", sinks=[Ending({"take"})], heartbeat_s=None, environ={})
+    for _ in range(2):
+        with telemetry.order(market="BTC-USD", side="buy", notional_usd=500):
+            pass
+        assert telemetry.flush()
+    assert counted(telemetry, "pf_orders_total", status="success") == 2
+    assert telemetry.dropped
+    telemetry.shutdown()

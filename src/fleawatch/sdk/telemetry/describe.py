@@ -11,13 +11,15 @@ from typing import Any, Final
 
 from fleawatch.catalog.spans import ATTRIBUTES
 from fleawatch.events.span import Attributes, AttributeValue, SpanEvent, SpanRecord
-from fleawatch.scrub import Addresses, scrub, without_addresses
+from fleawatch.scrub import Addresses, scrub, scrub_within, without_addresses
 from fleawatch.sdk.telemetry.operation import Operation
 
 _TYPES: Final = {attribute.name: attribute.type for attribute in ATTRIBUTES}
 _HASHED: Final = frozenset(attribute.name for attribute in ATTRIBUTES if attribute.privacy == "hashed")
 LONGEST_TEXT: Final = 512
 """Characters of an attribute's text."""
+_LOOKED_AT: Final = 4_096
+"""Characters of a text that are scrubbed: what is cut from it leaves enough."""
 EXCEPTION: Final = "exception"
 """Event of a span that an error ended."""
 _LONGEST_CLASS: Final = 200
@@ -103,13 +105,13 @@ class Describer:
 
     def text(self, value: Any) -> str:
         """A text of a span without secrets, cut to a length."""
-        return without_addresses(scrub(str(value)), self._addresses)[:LONGEST_TEXT]
+        return without_addresses(scrub_within(str(value), _LOOKED_AT), self._addresses)[:LONGEST_TEXT]
 
     def said(self, error: BaseException) -> str:
         """The message of an error, or its class where it cannot say what it is."""
         try:
             return self.text(error)
-        except Exception:  # noqa: BLE001 - whatever its `__str__` does
+        except BaseException:  # noqa: BLE001 - whatever its `__str__` does: ending our thread, or the agent's, is not its to say
             return self.text(type(error).__name__)
 
     def _bounded(self, failure: str) -> str:

@@ -150,10 +150,12 @@ class Pipeline:
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except Exception as error:  # noqa: BLE001 - the thread must live; what went wrong is counted and told
-            self._shield.note("telemetry", error)
+        except BaseException as error:  # noqa: BLE001 - the thread must live; what went wrong is counted and told
+            # What an object of the agent raises to end the program must not end the thread, nor a test that is told of it.
+            failed = error if isinstance(error, Exception) else RuntimeError(f"{type(error).__name__} in the telemetry")
+            self._shield.note("telemetry", failed)
             if self._failed is None:
-                self._failed = error
+                self._failed = failed
 
     def flush(self, within_s: float) -> bool:
         """Wait until what was handed in before has been carried; whether it was within the time.

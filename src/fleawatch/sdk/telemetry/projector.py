@@ -67,7 +67,11 @@ class Projector:
         for item in items:
             # Each by itself: what one operation holds must not cost the others of its batch.
             with self._shield.over("operation"):
-                seen += self._seen(item)
+                try:
+                    seen += self._seen(item)
+                except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
+                    # Of an object of the agent that is asked for its text; here nothing else raises them.
+                    raise RuntimeError(f"{type(error).__name__} in what was told") from error
         if seen:
             self._carry(seen)
 
