@@ -1,6 +1,7 @@
 """Telemetry: verbs that become facts and spans, once, whatever ends them."""
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -247,6 +248,63 @@ def test_a_decorated_async_generator_lasts_until_it_ends(watched):
     asyncio.run(main())
     cycle, signal = watched.span("pf.decision_cycle"), watched.span("pf.signal.analysis")
     assert (type(closed[0]).__name__, signal.parent_id) == ("Cycle", cycle.span_id)
+
+
+def test_a_decorated_async_generator_is_given_what_its_caller_sends_and_throws(watched):
+    """So it can be a context manager whose error handling runs, as without the decorator."""
+    seen = []
+
+    @contextlib.asynccontextmanager
+    @watched.telemetry.cycle(market="BTC-USD")
+    async def position():
+        try:
+            yield "open"
+        except ValueError as error:
+            seen.append(error)
+        seen.append(type(current_operation()).__name__)
+
+    @watched.telemetry.cycle(market="ETH-USD")
+    async def asked():
+        seen.append((yield 1))
+        yield 2
+
+    error = ValueError("the body's")
+
+    async def main():
+        async with position() as state:
+            seen.append(state)
+            raise error
+        items = asked()
+        await anext(items)
+        assert await items.asend("sent") == 2
+        with pytest.raises(StopAsyncIteration):
+            await anext(items)
+
+    asyncio.run(main())
+    assert seen == ["open", error, "Cycle", "sent"]
+    watched.telemetry.flush()
+    assert [span.error_type for span in watched.recorder.spans] == ["", ""]
+    assert error.__context__ is None
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_generators_that_take_turns_leave_nothing_behind(watched, first):
+    """Whichever ends first: afterwards no operation that has ended is current, for ours or for OpenTelemetry."""
+
+    @watched.telemetry.cycle(market="BTC-USD")
+    def stepped():
+        yield from range(3)
+
+    with watched.telemetry.cycle(market="ETH-USD") as around:
+        both = [stepped(), stepped()]
+        for steps in both:
+            next(steps)
+        both.pop(first).close()
+        both.pop().close()
+        assert current_operation() is around
+        assert trace.get_current_span().get_span_context().span_id == around.place.span_id
+    assert current_operation() is None
+    assert not trace.get_current_span().get_span_context().is_valid
 
 
 def test_an_operation_is_the_current_span_of_opentelemetry(watched):

@@ -187,3 +187,19 @@ def test_processes_of_one_agent_keep_what_the_others_wrote(tmp_path):
     after = Creations(str(tmp_path), "a-1")
     assert (after.link("esc_1").span_id, after.link("esc_2").span_id) == (1, 2)
     assert Creations(str(tmp_path), "a-2").link("esc_1") is None
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_generators_that_take_turns_leave_no_ended_span_current(telemetry, first):
+    """Whichever ends first: what comes after them is no child of theirs."""
+
+    @telemetry.cycle(market="BTC-USD")
+    def stepped():
+        yield from range(3)
+
+    both = [stepped(), stepped()]
+    for steps in both:
+        next(steps)
+    both.pop(first).close()
+    both.pop().close()
+    assert not trace.get_current_span().get_span_context().is_valid

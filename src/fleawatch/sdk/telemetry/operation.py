@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self, TypeVar
@@ -123,31 +123,46 @@ class Operation:
         self.error = error
         if error is not None:
             self._ended_by(error)
-        if self._left_here() and self._token is not None:
+        here = self._left_here()
+        if here and self._token is not None:
             left(self._token)
         if self._live is not None and desk.provider is not None:
-            desk.provider.end(self, self._live)
-        self._token = self._outer = self._live = None
+            desk.provider.end(self, self._live, here=here)
+        self._token = self._live = None
+        if here:
+            self._outer = None
         desk.hand_in(self)
 
     def _ended_by(self, error: BaseException) -> None:
         if self._taken_on and not self.doubt:
             self.doubt = type(error).__name__
-        outer = None if self._outer is None else self._outer.old_value
-        self.around = outer if isinstance(outer, Operation) else None
+        self.around = self.beneath()
 
     def _left_here(self) -> bool:
-        """Make the operation around it the innermost again; False where it ends in a context that it was never in.
+        """Make the operation around it the innermost again; False where it is none of those that are running here.
 
-        A generator that its caller gave up is closed by the garbage collector or the event loop, in a context of theirs.
+        A generator that its caller gave up is closed by the garbage collector or the event loop, in a context of theirs. Of two
+        that take turns the first may end before the second, and what was around it is current again: the second leaves that alone.
         """
-        if self._outer is None:
+        if self._outer is None or not self._runs_here():
             return False
         try:
             _innermost.reset(self._outer)
         except ValueError:
             return False
         return True
+
+    def _runs_here(self) -> bool:
+        """Whether it is the innermost operation, or one around that."""
+        found = _innermost.get()
+        while found is not None and found is not self:
+            found = found.beneath()
+        return found is self
+
+    def beneath(self) -> Operation | None:
+        """The operation that was the innermost one when it began; None without one, and once it was left."""
+        outer = None if self._outer is None else self._outer.old_value
+        return outer if isinstance(outer, Operation) else None
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -171,15 +186,7 @@ class Operation:
 
             return stepped  # type: ignore[return-value]  # it takes and gives what the function does
         if inspect.isasyncgenfunction(function):
-
-            @functools.wraps(function)
-            async def streamed(*args: Any, **kwargs: Any) -> Any:
-                with type(self)(self._desk, **self._arguments):
-                    async with contextlib.aclosing(function(*args, **kwargs)) as items:
-                        async for item in items:
-                            yield item
-
-            return streamed  # type: ignore[return-value]  # as above, but that nothing can be sent into it
+            return functools.wraps(function)(self._streamed(function))  # type: ignore[return-value]  # as above
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
@@ -195,6 +202,26 @@ class Operation:
                 return function(*args, **kwargs)
 
         return called  # type: ignore[return-value]  # it takes and gives what the function does
+
+    def _streamed(self, function: Callable[..., AsyncGenerator[Any, Any]]) -> Callable[..., AsyncGenerator[Any, Any]]:
+        async def streamed(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+            with type(self)(self._desk, **self._arguments):
+                async with contextlib.aclosing(function(*args, **kwargs)) as items:
+                    step: Awaitable[Any] = anext(items)
+                    while True:
+                        try:
+                            item = await step
+                        except StopAsyncIteration:
+                            return
+                        # What its caller sends or throws is for the function, as `yield from` has it.
+                        try:
+                            step = items.asend((yield item))
+                        except GeneratorExit:
+                            raise
+                        except BaseException as error:  # noqa: BLE001 - it is the function's to handle
+                            step = items.athrow(error)
+
+        return streamed
 
     def stand(self, outer: SpanContext) -> SpanContext | None:
         """Whose child it is, None for a root; sets what it is linked to. `outer` is the current span, if that is valid."""

@@ -93,8 +93,8 @@ class Provider:
         except Exception as error:  # noqa: BLE001 - as above
             self._shield.note("provider", error)
 
-    def end(self, operation: Operation, live: Live) -> None:
-        """Say what became of it, end its span, and make the span before current again."""
+    def end(self, operation: Operation, live: Live, *, here: bool = True) -> None:
+        """Say what became of it, end its span, and make the span before current again, if it is among those that run `here`."""
         try:
             record = operation.record = self._describer.span(operation)
             if record is not None:
@@ -111,6 +111,8 @@ class Provider:
         # It ends whatever went wrong: a span that stays open would be the parent of everything after it.
         try:
             live.span.end(operation.ended_ns)
+            if not here:
+                return
             if is_datadog(live.span):
                 # Its context goes back to the parent of what ended, and the root of a linked trace has none.
                 if live.outer.get_span_context().is_valid:
