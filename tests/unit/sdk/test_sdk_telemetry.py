@@ -90,6 +90,34 @@ def test_a_partial_fill_says_how_much(watched):
     assert [fact.notional_usd for fact in watched.facts(OrderFilled)] == [200]
 
 
+def test_a_partial_fill_is_its_share_of_the_order(watched):
+    """Where its notional is not told: not the whole order's, which was not traded."""
+    with order(watched) as placed:
+        placed.partially_filled("ord-1", 0.4, price=100)
+    assert [fact.notional_usd for fact in watched.facts(OrderFilled)] == [200]
+
+
+def test_each_part_of_an_order_is_a_fill(watched):
+    """Fees and volume of all of them count; one that is told again is corrected, and counts once."""
+    with order(watched) as placed:
+        placed.partially_filled("ord-1", 0.1, price=100, trade_id="t-1", fee_usd="0.05")
+        placed.partially_filled("ord-1", 0.4, price=101, trade_id="t-2", fee_usd="0.15")
+        placed.partially_filled("ord-1", 0.4, price=102, trade_id="t-2", fee_usd="0.2")
+        placed.filled("ord-1", price=103, trade_id="t-3", fee_usd="0.3", realized_pnl_usd=1)
+    fills = watched.facts(OrderFilled)
+    assert [(fill.trade_id, fill.notional_usd, fill.price) for fill in fills] == [
+        ("t-1", 50, 100),
+        ("t-2", 150, 102),
+        ("t-3", 300, 103),
+    ]
+    assert [fact.fill_ratio for fact in watched.facts(OrderPlaced)] == [1.0]
+    span = watched.span("pf.trade.execute").attributes
+    assert (span["pf.fee_usd"], span["pf.pnl_usd"], span["pf.fill_price"]) == (pytest.approx(0.55), 1.0, 103.0)
+    text = watched.telemetry.metrics().decode()
+    assert 'pf_trade_fees_usdc_total{agent_id="a-1",strategy="momentum",asset="BTC"} 0.55' in text
+    assert 'pf_trade_volume_usdc_total{agent_id="a-1",strategy="momentum",asset="BTC",side="buy"} 500.0' in text
+
+
 def test_a_rejected_order_is_rejected_for_its_reason(watched):
     """No fill, the reason in the fact, and a span that failed."""
     with order(watched) as placed:

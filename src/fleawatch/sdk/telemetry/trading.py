@@ -137,7 +137,7 @@ class Order(Operation):
     """
 
     __slots__ = (
-        "_answer", "_calls_ns", "_fill", "_reason", "endpoint", "epoch", "expected_price", "idempotency_key", "market", "notional_usd",
+        "_answer", "_calls_ns", "_fills", "_reason", "endpoint", "epoch", "expected_price", "idempotency_key", "market", "notional_usd",
         "opens", "order_type", "quantity", "side", "strategy",
     )  # fmt: skip
     span_name: ClassVar[str] = "pf.trade.execute"
@@ -167,7 +167,7 @@ class Order(Operation):
         self.endpoint, self.quantity, self.expected_price, self.opens = endpoint, quantity, expected_price, opens
         self.strategy, self.epoch, self.idempotency_key = strategy, epoch, idempotency_key
         self._answer: tuple[str, float | None] = ("", None)
-        self._fill: dict[str, Any] | None = None
+        self._fills: tuple[dict[str, Any], ...] = ()
         self._reason = ""
         self._calls_ns: tuple[int, ...] = ()
 
@@ -192,29 +192,33 @@ class Order(Operation):
     ) -> None:
         """It was filled, wholly unless `fill_ratio` says otherwise.
 
+        An order that is filled in parts is told of each of them, by its own `trade_id`; the same id again corrects what was told.
+
         Args:
             order_id: the platform's id of the order.
             price: quote currency per unit of base.
             trade_id: the platform's id of the fill; with it, it is one fact with the platform's own row.
             fee_usd: positive = paid.
             realized_pnl_usd: P&L realised by it before fees; 0 for an opening fill.
-            notional_usd: what was filled, of the order when not told.
+            notional_usd: what was filled by it; when not told, that share of the order which was filled until now and not told before.
             quantity: the same in units of the asset.
-            fill_ratio: filled / asked for, 0..1.
+            fill_ratio: filled until now / asked for, 0..1.
         """
         self._answer = (order_id, fill_ratio)
-        self._fill = {
+        fill = {
             "trade_id": trade_id or order_id,
             "order_id": order_id,
             "market": self.market,
             "side": self.side,
-            "notional_usd": self.notional_usd if notional_usd is None else notional_usd,
+            "notional_usd": notional_usd,
             "price": price,
             "fee_usd": fee_usd,
             "realized_pnl_usd": realized_pnl_usd,
             "expected_price": self.expected_price,
             "strategy": self.strategy,
+            "ratio": fill_ratio,
         }
+        self._fills = (*(one for one in self._fills if one["trade_id"] != fill["trade_id"]), fill)
         self.attributes["pf.fill_quantity"] = quantity
         self.note("order_filled")
 
@@ -253,19 +257,24 @@ class Order(Operation):
             "trace_id": trace_id,
         }
         found = [Draft(OrderPlaced, self.ended_at, "", placed)]
-        if self._fill is not None:
+        before: Number = 0
+        for one in self._fills:
             fill = {
-                **self._fill,
-                "trade_id": self._fill["trade_id"] or own,
+                **one,
+                "trade_id": one["trade_id"] or own,
                 "order_id": order_id or own,
                 "trace_id": trace_id,
-                "strategy": self._fill["strategy"] or self._follows or None,
+                "strategy": one["strategy"] or self._follows or None,
             }
-            found.append(Draft(OrderFilled, self.ended_at, str(self._fill["trade_id"] or ""), fill))
+            ratio = fill.pop("ratio")
+            if fill["notional_usd"] is None:
+                fill["notional_usd"] = _share(self.notional_usd, ratio, before)
+            before = _plus(before, fill["notional_usd"]) if len(self._fills) > 1 else before
+            found.append(Draft(OrderFilled, self.ended_at, str(one["trade_id"] or ""), fill))
         return found
 
     def described(self) -> dict[str, Any]:
-        fill, status = self._fill or {}, self.status()
+        fill, status = self._fills[-1] if self._fills else {}, self.status()
         return {
             "pf.strategy": self.strategy or self._follows,
             "pf.asset": self.market.partition("-")[0],
@@ -275,8 +284,8 @@ class Order(Operation):
             "pf.fill_price": fill.get("price"),
             "pf.expected_price": self.expected_price,
             "pf.slippage_bps": self._slippage(),
-            "pf.fee_usd": fill.get("fee_usd"),
-            "pf.pnl_usd": fill.get("realized_pnl_usd"),
+            "pf.fee_usd": self._sum("fee_usd"),
+            "pf.pnl_usd": self._sum("realized_pnl_usd"),
             "pf.order_id": self._answer[0],
             "pf.order_type": self.order_type,
             "pf.order_status": status,
@@ -292,12 +301,33 @@ class Order(Operation):
         """Seconds of the one call that could have placed it; of the whole attempt where no client was watched, or it called twice."""
         return self._calls_ns[0] / 1e9 if len(self._calls_ns) == 1 else self.duration_s
 
+    def _sum(self, name: str) -> Any:
+        """Of all its fills; None without one."""
+        return sum(float(fill[name]) for fill in self._fills) if self._fills else None
+
     def _slippage(self) -> float | None:
         """Basis points against the expected price, positive = worse; None without an expected price."""
-        if self._fill is None or not self.expected_price:
+        if not self._fills or not self.expected_price:
             return None
         expected = float(self.expected_price)
-        return (float(self._fill["price"]) / expected - 1.0) * 10_000 * (1 if self.side == "buy" else -1)
+        return (float(self._fills[-1]["price"]) / expected - 1.0) * 10_000 * (1 if self.side == "buy" else -1)
+
+
+def _share(whole: Number, ratio: float, before: Number) -> Number:
+    """What was filled of an order until now, without what was told before; what is no number stays it, and is refused by name."""
+    if ratio == 1.0 and not before:
+        return whole
+    try:
+        return max(Decimal(str(whole)) * Decimal(str(ratio)) - Decimal(str(before)), Decimal(0))
+    except ArithmeticError:
+        return whole
+
+
+def _plus(one: Number, other: Number) -> Number:
+    try:
+        return Decimal(str(one)) + Decimal(str(other))
+    except ArithmeticError:
+        return one
 
 
 class ConfirmationPoll(Operation):
