@@ -5,12 +5,15 @@ import contextlib
 import os
 import socket
 import threading
+from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from fleawatch import Telemetry
+from fleawatch.sdk.shield import Shield
+from fleawatch.sdk.telemetry.pipeline import Pipeline
 
 ORDERS = 40
 
@@ -425,3 +428,31 @@ def test_a_sink_that_ends_the_program_ends_nothing(monkeypatch):
     assert counted(telemetry, "pf_orders_total", status="success") == 2
     assert telemetry.dropped
     telemetry.shutdown()
+
+
+class Slow(deque):
+    """A queue that is left slowly."""
+
+    def __init__(self):
+        super().__init__()
+        self.left, self.go_on = threading.Event(), threading.Event()
+
+    def popleft(self):
+        found = super().popleft()
+        self.left.set()
+        self.go_on.wait(10)
+        return found
+
+
+def test_a_flush_waits_for_what_has_just_left_the_queue():
+    """Also while it is counted nowhere: what flush says was carried, was."""
+    worked = []
+    pipeline = Pipeline(worked.extend, lambda: None, lambda: None, Shield())
+    pipeline._queue = queue = Slow()
+    pipeline.put("order")
+    assert queue.left.wait(10)
+    assert not pipeline.flush(0.02)
+    queue.go_on.set()
+    assert pipeline.flush(10)
+    assert worked == ["order"]
+    pipeline.close(1)

@@ -63,6 +63,7 @@ class Pipeline:
         self._calls: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self.dropped = 0
         self._taken = self._done = 0
+        self._taking = False
         self._failed: Exception | None = None
         self._stop = threading.Event()
         self._asked = threading.Event()
@@ -136,6 +137,14 @@ class Pipeline:
                 time.sleep(_BUSY_S)
 
     def _drain(self) -> bool:
+        # What is neither in the queue nor counted as taken yet is waited for by this.
+        self._taking = True
+        try:
+            return self._drained()
+        finally:
+            self._taking = False
+
+    def _drained(self) -> bool:
         queue = self._queue
         batch: list[Any] = []
         while queue and len(batch) < BATCH:
@@ -165,11 +174,17 @@ class Pipeline:
         """
         wanted = self._taken + len(self._queue)
         deadline = time.monotonic() + within_s
-        while (self._queue or self._done < wanted) and time.monotonic() < deadline and self._thread.is_alive():
+        carried = self._carried(wanted)
+        while not carried and time.monotonic() < deadline and self._thread.is_alive():
             self._asked.set()
             time.sleep(0.001)
+            carried = self._carried(wanted)
         self._raise_in_tests()
-        return not self._queue and self._done >= wanted
+        return carried
+
+    def _carried(self, wanted: int) -> bool:
+        # In this order: what has left the queue is being taken until it is done.
+        return not self._queue and not self._taking and self._done >= wanted
 
     def close(self, within_s: float) -> bool:
         """Carry what waits, end the thread; whether all was carried within the time. Closing again does nothing."""
@@ -196,6 +211,7 @@ class Pipeline:
         """The child begins anew: the parent carries what waited in it."""
         self._queue, self._calls = deque(), deque()
         self._taken = self._done = self.dropped = 0
+        self._taking = False
         self._stop, self._asked = threading.Event(), threading.Event()
         if not self._closed:
             self._renew()
