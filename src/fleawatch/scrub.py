@@ -175,6 +175,8 @@ def scrub_tree(value: Any) -> Any:
             for name, one in value.items()
         }
     if isinstance(value, list | tuple):
+        if len(value) == _PAIR and all(isinstance(one, str) for one in value) and _is_name(value[0]):
+            return [scrub(value[0]), REDACTED]
         return REDACTED if _spelled_out(value) else [scrub_tree(one) for one in value]
     return value
 
@@ -218,6 +220,11 @@ def _spelled_out(values: list[Any] | tuple[Any, ...]) -> bool:
     return len(values) in _KEY_BYTES and all(type(one) is int and 0 <= one <= _BYTE for one in values)
 
 
+def _is_name(text: str) -> bool:
+    """Whether it is the name of a secret, and no sentence with one: headers come as pairs, also of bytes."""
+    return len(text) <= _LONGEST_NAME and " " not in text and SECRET_NAME.search(text) is not None
+
+
 def _hashed(found: re.Match[str]) -> str:
     return "addr-" + hashlib.sha256(found[0].encode()).hexdigest()[:12] if _is_address(found[0]) else found[0]
 
@@ -238,6 +245,8 @@ _MARGIN: Final = 4_096
 _SHORTEST_ADDRESS: Final = 26
 _SHORTEST_KEY: Final = 32
 _LEAST_WORDS: Final = 12
+_PAIR: Final = 2
+_LONGEST_NAME: Final = 64
 _KEY_BYTES: Final = frozenset({32, 64})
 _BYTE: Final = 255
 _PUBLIC_NAME: Final = re.compile(r"tx_?(?:hash|id)|transaction|block_?hash|digest|sha256", re.IGNORECASE)

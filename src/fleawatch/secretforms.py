@@ -13,7 +13,7 @@ REDACTED: Final = "[redacted]"
 
 _NAMES: Final = (
     r"authorization|cookie|passwords?|passwd|(?<![a-z])pwd(?![a-z])|passphrase|secret|(?:private|api|signing|view|spend|app|application)[_-]?key|mnemonic|credential"
-    r"|(?:seed|recovery)_?phrase|(?:access|auth|bearer|refresh|bot|id)_?token"
+    r"|(?:seed|recovery)_?phrase|(?:access|auth|bearer|refresh|bot|(?<!pa)(?<!b)(?<!liqu)id)_?token"
 )
 SECRET_NAME: Final = re.compile(_NAMES, re.IGNORECASE)
 
@@ -146,11 +146,11 @@ NAME_PARTS: Final = re.compile("auth|pass|secr|key|cook|mnem|cred|phra|token|pwd
 NAMED: Final = re.compile(r"(?<![\w-])([\w-]++)\\{0,3}[\"']?\s?[:=]", re.ASCII)
 """Any name before a value: most texts have a colon somewhere, and few a secret's name before one."""
 IN_TEXT: Final = re.compile(
-    rf"((?:{_NAMES}|(?<![a-z])token(?==))[\w-]{{0,24}}{_QUOTE}\s?[:=]\s?+{_QUOTE})(?!\[redacted\])"
+    rf"((?:{_NAMES}|(?<![a-z])token(?==(?!(?-i:[A-Z]{{2,8}})(?![\w.~+/-]))))[\w-]{{0,24}}{_QUOTE}\s?[:=]\s?+{_QUOTE})(?!\[redacted\])"
     rf"((?<==){_VALUE}{{4,}}|(?={_VALUE}{{0,15}}\d){_VALUE}{{6,}}|{_VALUE}{{16,}}|(?<=[\"'])[^\"']{{4,}})",
     re.IGNORECASE | re.ASCII,
 )
-"""A name like a secret's and its value within a text, as in `api_key=...` or `"password": "..."`."""
+"""A name like a secret's and its value within a text, as in `api_key=...` or `"password": "..."`; `token=USDC` is a coin."""
 PARAMETER: Final = re.compile(
     r"((?:(?<=[?&])|(?<=&amp;)|(?<=u0026)|(?<![\w.-])(?=[a-z-]{3,16}=[^\s&\"'<>#]{1,256}&))"
     r"(?:key|sig|signature|pass|hmac|x-(?:amz|goog)-signature)=)"

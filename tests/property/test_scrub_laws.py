@@ -150,6 +150,7 @@ _PROSE = st.lists(
             "to: alice@example.com", "from:alice@example.com", "me:you@example.com", "at 12:30:45 @bob", "image:1.2@sha256:9f86d081884c7d659a2feaa0c55ad015",
             "npm:react@18.2.0/umd", "100%", "5%20of", "%41%zz", "q=a%20b%26c", "https://h/%7Euser/x%2Fy?q=%22fills%22", "in Asia and Akiak", "ghp_short", "asia-east1",
             "esc_1", "2026-01-31T12:00:00.000Z", "password was refused", "[1, 2, 3]", "ratio 0.25", "agent-17/orders", "0x1f", "Ünïcode ✓",
+            "swap token=USDC for 5", "?token=WETH&side=buy", "bid_token=USDC", "paid_token: stETH-2024",
         )
     ),
     max_size=12,
@@ -197,12 +198,30 @@ def test_a_phrase_word_by_word_and_a_key_byte_by_byte_are_cut():
         ("me:p@ss:w0rd@10.0.0.1:5432/x", f"me:{REDACTED}@10.0.0.1:5432/x"), ("AKIAIOSFODNN7EXAMPLE", REDACTED), ("pf%5Flive%5Fabcdef", REDACTED),
         ("GET /x?next=https%3A%2F%2Fh%3Fapi_key%3Dabcd1234&y=1", f"GET /x?{REDACTED}&y=1"), (r'{\"password\": \"open sesame\"}', r'{\"password\": \"' + REDACTED + '"}'),
         ("a%25252525252541", REDACTED),
-        ("?token=abcd", f"?token={REDACTED}"), ("postgresql://u:p@ss@h/d", f"postgresql://{REDACTED}@h/d"),
+        ("?token=abcd", f"?token={REDACTED}"), ("token=ABCDEFGHIJ", f"token={REDACTED}"), ("token=ABCD-1234", f"token={REDACTED}"),
+        ("userIdToken=abcd", f"userIdToken={REDACTED}"), ("postgresql://u:p@ss@h/d", f"postgresql://{REDACTED}@h/d"),
     ],
 )  # fmt: skip
 def test_a_value_under_the_name_of_a_secret_is_cut(text, clean):
     """Also within a text."""
     assert scrub(text) == clean
+
+
+def test_a_pair_of_a_name_and_a_secret_is_cut():
+    """Headers are lists of pairs, also of bytes; other pairs stay."""
+    headers = [
+        ("X-Api-Key", "a1b2c3d4"),
+        ["b'authorization'", "b'whatever'"],
+        ("accept", "text/plain"),
+        ["buy", "password"],
+    ]
+    assert scrub_tree(headers) == [
+        ["X-Api-Key", REDACTED],
+        ["b'authorization'", REDACTED],
+        ["accept", "text/plain"],
+        ["buy", "password"],
+    ]
+    assert scrub_tree(["the password was refused", "twice"]) == ["the password was refused", "twice"]
 
 
 def test_a_hash_under_its_name_stays():
