@@ -20,7 +20,7 @@ _PUT_TOGETHER: Final[Mapping[str, str]] = {
 }
 _RULES: Final = """\
 Precedence: argument of `Telemetry`, then environment, then TOML file (`file=`, or `PF_CONFIG`), then default. Of the variables
-in one row the first that is set and not empty counts: those of our own (`PF_*`, `AGENT_ID`) before those of Datadog and OpenTelemetry.
+in one row the first that is set and not empty counts (of those of others, not blank): those of our own (`PF_*`, `AGENT_ID`) before those of Datadog and OpenTelemetry.
 
 ## Variables of others
 

@@ -171,6 +171,11 @@ def test_what_the_exporter_refuses_by_itself(monkeypatch, warned, what):
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "c:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "otlp", "c:4317"),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "[::1]:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "otlp", "[::1]:4317"),
         ({"DD_DOGSTATSD_URL": "unixstream:///s"}, "statsd", "unixstream:///s"),
+        ({"DD_ENV": "  ", "DD_TAGS": "env:prod"}, "environment", "prod"),
+        ({"DD_SERVICE": " desk\n"}, "service_name", "desk"),
+        ({"OTEL_SERVICE_NAME": " "}, "service_name", "purpleflea-trading-agent"),
+        ({"DD_AGENT_HOST": " "}, "statsd", None),
+        ({"OTEL_TRACES_SAMPLER": " always_off "}, "sample", 0.0),
     ],
 )  # fmt: skip
 def test_variables_mean_what_they_mean_elsewhere(environ, name, value):
@@ -302,3 +307,20 @@ def test_an_environment_without_mistakes_needs_no_comparison():
         "assert 'difflib' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stderr=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("name", ["environment", "version", "service_name", "region", "strategy", "services"])
+def test_what_is_said_on_everything_has_no_secret(warned, name):
+    """A key that a deployment has in the wrong variable is cut before any backend gets it, and somebody is told."""
+    found = settings({name: "a,sk_live_0123456789abcdef"}, AGENT)
+    assert "sk_live" not in repr(found)
+    assert [text.startswith(f"{name}: held what looks like a secret") for text in warned()] == [True]
+    assert settings({name: "a\ud800"}, AGENT) == settings({name: "a?"}, AGENT)
+
+
+@pytest.mark.parametrize("name", ["sample", "addresses", "traces", "metrics", "pushgateway_keep", "otlp_protocol"])
+def test_a_complaint_shows_no_secret(name):
+    """What stands where something else belongs may be a key."""
+    with pytest.raises(BadConfig, match=name) as refused:
+        settings({name: "sk_live_0123456789abcdef"}, AGENT)
+    assert "0123456789" not in str(refused.value)

@@ -8,9 +8,12 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from fleawatch.errors import Problem
+from fleawatch.scrub import scrub_within
 from fleawatch.sdk.secret import Secret, fits_header
 
 _LAST_PORT: Final = 65_535
+_SHOWN: Final = 40
+"""Characters of a value that a complaint shows."""
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _TARGET: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):(\d{1,5})", re.ASCII)
 """A host and a port, as gRPC takes them too."""
@@ -52,11 +55,11 @@ def checked(name: str, value: Any, problems: list[Problem], *, grpc: bool = Fals
     text = str(value)
     choices, schemes = _CHOICES.get(name), _ADDRESSES.get(name)
     if choices and text not in choices:
-        problems.append(Problem(name, f"was {text[:40]!r}", f"write {' or '.join(choices)}"))
+        problems.append(Problem(name, _was(text), f"write {' or '.join(choices)}"))
     if schemes and text and not (_is_address(text, schemes) or (name == "otlp" and grpc and _is_target(text))):
         problems.append(Problem(name, "was no address", f"write it as {schemes[0]}://host:port, without a password"))
     if name == "metrics" and not _is_port(text.rpartition(":")[2]):
-        problems.append(Problem(name, f"was {text[:40]!r}", "write host:port, such as 127.0.0.1:8000"))
+        problems.append(Problem(name, _was(text), "write host:port, such as 127.0.0.1:8000"))
     return text
 
 
@@ -71,7 +74,7 @@ def _secret(name: str, value: Any, problems: list[Problem]) -> Secret:
 def _list(name: str, value: Any, problems: list[Problem]) -> tuple[str, ...]:
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, Iterable):
-        problems.append(Problem(name, f"was {str(value)[:40]!r}", "write a list, or names between commas"))
+        problems.append(Problem(name, _was(value), "write a list, or names between commas"))
         return ()
     return tuple(str(part).strip() for part in parts if str(part).strip())
 
@@ -82,15 +85,19 @@ def _share(value: Any, problems: list[Problem]) -> float:
     except (TypeError, ValueError):
         share = -1.0
     if not 0.0 <= share <= 1.0:
-        problems.append(Problem("sample", f"was {str(value)[:40]!r}", "write a share from 0 to 1"))
+        problems.append(Problem("sample", _was(value), "write a share from 0 to 1"))
     return share
 
 
 def _switch(name: str, value: Any, problems: list[Problem]) -> bool:
     text = str(value).lower()
     if text not in ("true", "false", "1", "0"):
-        problems.append(Problem(name, f"was {text[:40]!r}", "write true or false"))
+        problems.append(Problem(name, _was(text), "write true or false"))
     return text in ("true", "1")
+
+
+def _was(value: Any) -> str:
+    return f"was {scrub_within(str(value), _SHOWN)!r}"
 
 
 def _is_port(text: str) -> bool:

@@ -103,7 +103,7 @@ class Said(NamedTuple):
 
 
 def said(env: Mapping[str, str]) -> Said:
-    """What an environment says; a variable that is empty says nothing."""
+    """What an environment says; a variable that is empty says nothing, nor does one of others that is blank."""
     listed = {
         "resource": _pairs(env.get("OTEL_RESOURCE_ATTRIBUTES", "")),
         "tag": _tags(env.get("DD_TAGS", "")),
@@ -114,19 +114,26 @@ def said(env: Mapping[str, str]) -> Said:
         for place in places:
             kind, colon, key = place.partition(":")
             value = listed[kind].get(key) if colon else env.get(place)
+            ambient_one = bool(colon) or place.startswith(_AMBIENT)
+            # A chart writes a blank where nothing was meant.
+            value = value.strip() if value and ambient_one else value
             if not value:
                 continue
-            if colon or place.startswith(_AMBIENT):
+            if ambient_one:
                 ambient[name] = Ambient(_LISTED.get(kind, place), value)
             else:
                 own[name] = value
             break
-    host = env.get("DD_AGENT_HOST")
+    host = env.get("DD_AGENT_HOST", "").strip()
     if host and "statsd" not in own and "statsd" not in ambient:
         host = f"[{host}]" if ":" in host and not host.startswith("[") else host
-        ambient["statsd"] = Ambient("DD_AGENT_HOST", f"udp://{host}:{env.get('DD_DOGSTATSD_PORT') or 8125}")
-    if "sample" not in own and "sample" not in ambient and (sampler := env.get("OTEL_TRACES_SAMPLER", "").lower()):
-        ambient["sample"] = _sampler(sampler, env.get("OTEL_TRACES_SAMPLER_ARG", ""))
+        ambient["statsd"] = Ambient("DD_AGENT_HOST", f"udp://{host}:{env.get('DD_DOGSTATSD_PORT', '').strip() or 8125}")
+    if (
+        "sample" not in own
+        and "sample" not in ambient
+        and (sampler := env.get("OTEL_TRACES_SAMPLER", "").strip().lower())
+    ):
+        ambient["sample"] = _sampler(sampler, env.get("OTEL_TRACES_SAMPLER_ARG", "").strip())
     return Said(own, ambient, _no_spans(env))
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from fleawatch.errors import BadConfig, Problem
-from fleawatch.scrub import Addresses
+from fleawatch.scrub import Addresses, scrub
 from fleawatch.sdk.secret import NO_SECRET, Secret, fits_header
 from fleawatch.sdk.telemetry.checks import checked
-from fleawatch.sdk.telemetry.environment import REMEDIES, Ambient, leave_out, said, tell_unknown
+from fleawatch.sdk.telemetry.environment import REMEDIES, Ambient, leave_out, log, said, tell_unknown
 from fleawatch.units import AGENT_ID, looks_like_key
 
 SERVICE_NAME: Final = "purpleflea-trading-agent"
@@ -106,6 +106,8 @@ class Settings:
     ambient: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
+_SAID: Final = frozenset({"strategy", "environment", "version", "service_name", "region", "services"})
+"""What is on metrics, spans and logs as it is."""
 _OTLP: Final = ("otlp", "otlp_protocol", "otlp_headers")
 """What goes together: spans are not sent to an address whose protocol or headers cannot be used."""
 
@@ -143,9 +145,22 @@ def settings(
     grpc = found.get("otlp_protocol") == "grpc"
     values = {name: checked(name, value, problems, grpc=grpc) for name, value in found.items()}
     _complete(values, problems)
+    _say_cleanly(values)
     if problems:
         raise BadConfig("the telemetry was refused", tuple(problems))
     return Settings(**values, ambient={name: one.variable for name, one in ambient.items() if name not in asked})
+
+
+def _say_cleanly(values: dict[str, Any]) -> None:
+    """Names that are on everything have no secrets, and can be written; who put one there is told."""
+    for name in _SAID & values.keys():
+        given = values[name]
+        texts = given if isinstance(given, tuple) else (given,)
+        whole = tuple(str(text).encode("utf-8", "replace").decode() for text in texts)
+        clean = tuple(map(scrub, whole))
+        if clean != whole:
+            log.warning("%s: held what looks like a secret, which was cut. Remedy: give it another name", name)
+        values[name] = clean if isinstance(given, tuple) else clean[0]
 
 
 def _usable(ambient: dict[str, Ambient], asked: Mapping[str, Any]) -> dict[str, Ambient]:
