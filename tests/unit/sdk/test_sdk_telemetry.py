@@ -94,7 +94,9 @@ def test_a_partial_fill_is_its_share_of_the_order(watched):
     """Where its notional is not told: not the whole order's, which was not traded."""
     with order(watched) as placed:
         placed.partially_filled("ord-1", 0.4, price=100)
-    assert [fact.notional_usd for fact in watched.facts(OrderFilled)] == [200]
+    with order(watched) as placed:
+        placed.partially_filled("ord-2", 1.5, price=100)
+    assert [fact.notional_usd for fact in watched.facts(OrderFilled)] == [200, 500]
 
 
 def test_each_part_of_an_order_is_a_fill(watched):
@@ -276,6 +278,19 @@ def test_a_decorated_async_generator_lasts_until_it_ends(watched):
     asyncio.run(main())
     cycle, signal = watched.span("pf.decision_cycle"), watched.span("pf.signal.analysis")
     assert (type(closed[0]).__name__, signal.parent_id) == ("Cycle", cycle.span_id)
+
+
+def test_a_decorated_object_whose_call_is_async_is_awaited_within(watched):
+    """Its error is the operation's, which does not end before it."""
+
+    class Strategy:
+        async def __call__(self):
+            await asyncio.sleep(0)
+            raise ValueError(type(current_operation()).__name__)
+
+    with pytest.raises(ValueError, match="Cycle"):
+        asyncio.run(watched.telemetry.cycle(market="BTC-USD")(Strategy())())
+    assert watched.span("pf.decision_cycle").error_type == "ValueError"
 
 
 def test_a_decorated_async_generator_is_given_what_its_caller_sends_and_throws(watched):

@@ -173,7 +173,7 @@ class Operation:
         self.__exit__(kind, error, trace)
 
     def __call__(self, function: _Function) -> _Function:
-        """Decorate a function or generator, plain or async; inside it `current_operation()` is the operation.
+        """Decorate a function, generator or callable object, plain or async; inside it `current_operation()` is the operation.
 
         A generator's operation lasts from the first item that is asked for to its end.
         """
@@ -187,7 +187,7 @@ class Operation:
             return stepped  # type: ignore[return-value]  # it takes and gives what the function does
         if inspect.isasyncgenfunction(function):
             return functools.wraps(function)(self._streamed(function))  # type: ignore[return-value]  # as above
-        if inspect.iscoroutinefunction(function):
+        if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
 
             @functools.wraps(function)
             async def waited(*args: Any, **kwargs: Any) -> Any:

@@ -314,11 +314,14 @@ class Order(Operation):
 
 
 def _share(whole: Number, ratio: float, before: Number) -> Number:
-    """What was filled of an order until now, without what was told before; what is no number stays it, and is refused by name."""
+    """What was filled of an order until now, without what was told before; never more than all of it.
+
+    What is no number stays it, and is refused by name.
+    """
     if ratio == 1.0 and not before:
         return whole
     try:
-        return max(Decimal(str(whole)) * Decimal(str(ratio)) - Decimal(str(before)), Decimal(0))
+        return max(Decimal(str(whole)) * min(Decimal(str(ratio)), Decimal(1)) - Decimal(str(before)), Decimal(0))
     except ArithmeticError:
         return whole
 
