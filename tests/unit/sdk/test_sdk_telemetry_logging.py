@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import queue
+import subprocess
 import sys
 import types
 from logging.handlers import QueueHandler, QueueListener
@@ -278,3 +279,34 @@ def test_what_is_told_in_one_word_belongs_to_the_operation_around_it(tmp_path):
     inside, outside = (line for line in told if line["event"] == "strategy_switch")
     assert (inside["trace_id"], inside["dd.span_id"]) == (f"{cycle.place.trace_id:032x}", str(cycle.place.span_id))
     assert "trace_id" not in outside
+
+
+FORKED = """
+import logging, multiprocessing, os, sys
+from fleawatch import Telemetry
+telemetry = Telemetry("a-1", environ={}, heartbeat_s=None)
+logging.getLogger().addHandler(telemetry.log_handler(sys.argv[1]))
+def say():
+    logging.warning("child")
+logging.warning("before")
+if sys.argv[2] == "fork":
+    child = os.fork()
+    if child == 0:
+        say()
+        sys.exit(0)
+    os.waitpid(child, 0)
+else:
+    child = multiprocessing.get_context("fork").Process(target=say)
+    child.start()
+    child.join()
+logging.warning("after")
+"""
+
+
+@pytest.mark.parametrize("how", ["fork", "multiprocessing"])
+def test_a_child_of_a_fork_writes_its_own_lines(tmp_path, how):
+    """Each line once, whichever process logged it, and also those just before it ends."""
+    log = tmp_path / "agent.log"
+    subprocess.run([sys.executable, "-c", FORKED, str(log), how], check=True, timeout=60)
+    said = [json.loads(line)["message"] for line in log.read_text().splitlines()]
+    assert sorted(said) == ["after", "before", "child"]

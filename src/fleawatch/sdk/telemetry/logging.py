@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import sys
+import weakref
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -179,6 +181,8 @@ class Formatter(logging.Formatter):
 class Handler(logging.Handler):
     """Writes lines to `stdout`, `stderr` or a file from a thread of its own: logging never waits for a disk or a reader.
 
+    The child of a fork has a thread of its own too; what waited is the parent's to write.
+
     Attributes:
         dropped: lines that had no room, or could not be written.
 
@@ -190,6 +194,8 @@ class Handler(logging.Handler):
         super().__init__(level)
         self._writer = Writer(where)
         self.setFormatter(Formatter(origin))
+        _open.add(self)
+        self._end_with_child()
 
     @property
     def dropped(self) -> int:
@@ -211,8 +217,34 @@ class Handler(logging.Handler):
 
     def close(self) -> None:
         """Write what waits, and let go. May be called twice."""
+        _open.discard(self)
         self._writer.close(2.0)
         super().close()
+
+    def after_fork(self) -> None:
+        """This is the child of a fork, which has none of its parent's threads."""
+        util = sys.modules.get("multiprocessing.util")
+        if util is not None:
+            # It forgets the parent's finalizers first, and then calls what was registered here.
+            util.register_after_fork(self, Handler._end_with_child)
+        self._writer.after_fork()
+
+    def _end_with_child(self) -> None:
+        """Write what waits at the end of a child of `multiprocessing` too, which runs finalizers of its own and no `atexit`."""
+        process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
+        if process is not None and util is not None and process.parent_process() is not None:
+            util.Finalize(None, self.flush, exitpriority=0)
+
+
+_open: Final[weakref.WeakSet[Handler]] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for handler in list(_open):
+        handler.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 Processor = Callable[[Any, str, MutableMapping[str, Any]], MutableMapping[str, Any]]
