@@ -246,3 +246,15 @@ def test_of_a_long_text_no_more_is_looked_at_than_is_told(monkeypatch):
             raise Endless
         assert seen.spans()
     assert max(looked) <= 8 * LONGEST_TEXT
+
+
+def test_a_name_of_the_agents_own_is_looked_at_as_its_value_is():
+    """What is noted or attached under the name of a secret is cut, whatever it looks like; and so is a name that is one."""
+    with capture() as seen:
+        with seen.telemetry.cycle() as cycle:
+            cycle.note("called", **{"X-Api-Key": "a1b2c3", KEY: "value", "tries": 2})
+            cycle.attributes["db.password"] = "hunter2"
+        (span,) = seen.spans()
+    assert span["attributes"]["db.password"] == "[redacted]"
+    (event,) = span["events"]
+    assert event["attributes"] == {"X-Api-Key": "[redacted]", "[redacted]": "value", "tries": 2}

@@ -13,6 +13,7 @@ from fleawatch.catalog.spans import ATTRIBUTES
 from fleawatch.events.span import Attributes, AttributeValue, SpanEvent, SpanRecord
 from fleawatch.scrub import Addresses, scrub, scrub_within, without_addresses
 from fleawatch.sdk.telemetry.operation import Operation
+from fleawatch.secretforms import REDACTED, SECRET_NAME
 
 _TYPES: Final = {attribute.name: attribute.type for attribute in ATTRIBUTES}
 _HASHED: Final = frozenset(attribute.name for attribute in ATTRIBUTES if attribute.privacy == "hashed")
@@ -93,7 +94,11 @@ class Describer:
         for name, value in given.items():
             if value is None or value == "" or name in self._private:
                 continue
-            into[name] = _hashed(value) if name in _HASHED else self._typed(_TYPES.get(name, ""), value)
+            if name in _TYPES:
+                into[name] = _hashed(value) if name in _HASHED else self._typed(_TYPES[name], value)
+            else:
+                # A name of the agent's own may say that a secret follows, or hold one.
+                into[self.text(name)] = REDACTED if SECRET_NAME.search(name) else self._typed("", value)
         return into
 
     def _typed(self, kind: str, value: Any) -> AttributeValue:
