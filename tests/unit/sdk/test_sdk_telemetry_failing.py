@@ -7,6 +7,7 @@ import pytest
 from scripted_platform import Scripted
 
 from fleawatch import Handoff, Telemetry
+from fleawatch.sdk.telemetry import words
 from fleawatch.testing import capture
 from fleawatch.testing.dogstatsd import DogStatsDServer
 
@@ -268,3 +269,30 @@ def test_a_task_that_fails_is_a_failure_of_the_task_on_both_ends(tmp_path):
         ):
             raise ValueError("no")
     assert errors(seen) == {"task.create": 1, "task.execute": 1, "escrow.complete": 1}
+
+
+class Endless(Exception):
+    """An error with a page of text."""
+
+    def __str__(self):
+        return "line 1; " * 1_000_000
+
+
+class Ending(Exception):
+    """An error whose text ends whoever asks for it."""
+
+    def __str__(self):
+        raise SystemExit(3)
+
+
+def test_an_error_in_one_word_costs_its_caller_little_and_never_ends_it(monkeypatch):
+    """Of a long text a beginning is looked at, and what cannot be said is told as its class."""
+    looked = []
+    within = words.scrub_within
+    monkeypatch.setattr(words, "scrub_within", lambda text, most: looked.append(most) or within(text, most))
+    with capture() as seen:
+        seen.telemetry.error("feed", Endless())
+        seen.telemetry.error("feed", Ending())
+        long, ended = (fact["message"] for fact in seen.facts("agent_error"))
+    assert (len(long), ended) == (300, "Ending")
+    assert looked == [4_096]

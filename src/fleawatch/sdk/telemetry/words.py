@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from fleawatch.events import (
     AgentError,
@@ -22,10 +22,14 @@ from fleawatch.events import (
     ReferralIncome,
     StrategySwitched,
 )
-from fleawatch.scrub import scrub
+from fleawatch.scrub import scrub_within
 from fleawatch.sdk.telemetry.draft import Draft
 from fleawatch.sdk.telemetry.operation import outcome_of
 from fleawatch.sdk.telemetry.trading import Number
+
+_LONGEST_MESSAGE: Final = 300
+_LOOKED_AT: Final = 4_096
+"""Characters of a message that are scrubbed, in the caller's thread: what is cut from it leaves enough."""
 
 
 class Words(ABC):
@@ -106,8 +110,8 @@ class Words(ABC):
     def error(self, component: str, error: BaseException | str = "") -> None:
         """A component of the agent failed; `error` is what ended it, or words about it."""
         try:
-            message = scrub(str(error))[:300]
-        except Exception:  # noqa: BLE001 - an error that cannot say what it is
+            message = scrub_within(str(error), _LOOKED_AT)[:_LONGEST_MESSAGE]
+        except (Exception, SystemExit, GeneratorExit):  # noqa: BLE001 - an error that cannot say what it is, or ends whoever asks
             message = type(error).__name__
         raised = error if isinstance(error, BaseException) else None
         self._tell(
