@@ -6,6 +6,8 @@ import random
 import subprocess
 import sys
 import textwrap
+import time
+from functools import partial
 
 import pytest
 
@@ -373,6 +375,50 @@ def test_without_a_directory_facts_wait_in_memory(server):
     telemetry.funding("BTC-USD", 1)
     assert telemetry.shutdown()
     assert [json.loads(json.dumps(fact))["market"] for fact in server.taken.values()] == ["BTC-USD"]
+
+
+def test_what_waits_in_memory_at_the_end_is_counted_as_lost():
+    """A service that nobody reaches, and no spool: what was told of it is nowhere, and `dropped` says so."""
+    telemetry = Telemetry("a-1", service="http://127.0.0.1:9", heartbeat_s=None, environ={})
+    for amount in range(5):
+        telemetry.funding("BTC-USD", amount + 1)
+    telemetry.shutdown(0.5)
+    assert telemetry.dropped["sink_service"] == 5
+
+
+class Hanging:
+    """A backend that takes all the time it is given."""
+
+    name, dropped = "hanging", 0
+
+    def take(self, seen, state):
+        """Nothing is looked at."""
+
+    beat = take
+
+    def flush(self, within_s):
+        return False
+
+    def close(self, within_s):
+        time.sleep(within_s)
+
+
+def test_a_backend_that_hangs_takes_no_time_from_the_facts(server, monkeypatch):
+    """Money that only waits in memory is carried first, whatever else is closed."""
+    telemetry = Telemetry("a-1", service=server.address, heartbeat_s=None, environ={}, sinks=[])
+    telemetry.projector.sinks.insert(0, Hanging())
+    order = []
+    for sink in telemetry.projector.sinks:
+        monkeypatch.setattr(sink, "close", partial(_closed, order, sink.name, sink.close))
+    telemetry.funding("BTC-USD", 1)
+    telemetry.shutdown(1.0)
+    assert order[0] == ("service", True)
+    assert [fact["market"] for fact in server.taken.values()] == ["BTC-USD"]
+
+
+def _closed(order, name, close, within_s):
+    order.append((name, within_s > 0.3))
+    close(within_s)
 
 
 class TestContract(TelemetrySinkContract):

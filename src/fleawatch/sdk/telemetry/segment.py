@@ -47,6 +47,11 @@ class Segment:
             self.left = len(self._waiting())
             self._lines = None
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether no file holds it."""
+        return self._path is None
+
     def append(self, lines: list[bytes]) -> None:
         """Keep lines, all or none.
 

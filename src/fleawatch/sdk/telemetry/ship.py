@@ -60,6 +60,9 @@ _KIND: Final = re.compile(rb'\{"kind":"([a-z_]+)"')
 
 log: Final = logging.getLogger("fleawatch")
 
+_LAST_S: Final = 0.25
+"""Seconds for the request that is on its way when it is closed."""
+
 
 class Answer(NamedTuple):
     """What the service said.
@@ -122,7 +125,7 @@ class Ship:
 
     @property
     def dropped(self) -> int:
-        """Facts that had no room or were refused."""
+        """Facts that had no room or were refused, and those that waited in memory when it was closed."""
         return self._spool.dropped + self.refused
 
     def take(self, seen: Sequence[Observed], state: FleetState) -> None:
@@ -168,10 +171,11 @@ class Ship:
     def close(self, within_s: float) -> None:
         if self._ended.is_set():
             return
+        deadline = time.monotonic() + within_s
         self.flush(within_s)
         self._ended.set()
         self._wanted.set()
-        self._thread.join(1.0)
+        self._thread.join(max(_LAST_S, deadline - time.monotonic()))
         self._drop()
         with self._lock:
             self._spool.close()

@@ -37,7 +37,7 @@ class Spool:
         precious: whether a line is to be kept as long as there is any other.
 
     Attributes:
-        dropped: lines that had to go for want of room.
+        dropped: lines that had to go for want of room, or that waited in memory when it was closed.
         error: why the disk takes no facts; empty while it does.
 
     Raises:
@@ -119,8 +119,9 @@ class Spool:
         return sum(segment.left for segment in self._segments)
 
     def close(self) -> None:
-        """Let go of the files; what waits stays in them."""
+        """Let go of the files; what waits stays in them, and what waits in memory is lost."""
         for segment in self._segments:
+            self.dropped += segment.left if segment.in_memory else 0
             segment.close()
         self._segments.clear()
 
