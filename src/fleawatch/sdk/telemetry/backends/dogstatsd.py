@@ -60,15 +60,7 @@ def opener(settings: Settings, kind: type[DogStatsd]) -> Callable[[], Client]:
         "telemetry_min_flush_interval": _NEVER_S,
         "track_instance": False,
     }
-    own = [
-        f"{name}:{value.lower()}"
-        for name, value in (
-            ("env", settings.environment),
-            ("service", settings.service_name),
-            ("version", settings.version),
-        )
-        if value
-    ]
+    own = _deployment(settings)
 
     def opened() -> Client:
         tags = (*own, *(value for name, value in os.environ.items() if name.startswith(("DD_", "DATADOG_"))))
@@ -84,6 +76,12 @@ def opener(settings: Settings, kind: type[DogStatsd]) -> Callable[[], Client]:
         return cast("Client", client)
 
     return opened
+
+
+def _deployment(settings: Settings) -> list[str]:
+    """What the settings say of all values."""
+    said = (("env", settings.environment), ("service", settings.service_name), ("version", settings.version))
+    return [f"{name}:{value.lower()}" for name, value in said if value]
 
 
 def once(tags: Sequence[str]) -> list[str]:
