@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from fleawatch.units import PLATFORM_KEY
+
 REDACTED: Final = "[redacted]"
 
 _NAMES: Final = (
@@ -26,7 +28,7 @@ def _cut(found: re.Match[str]) -> str:
 
 
 def _platform_key(found: re.Match[str]) -> str:
-    return REDACTED if _PLATFORM.search(found[0]) else found[0]
+    return REDACTED if PLATFORM_KEY.search(found[0]) else found[0]
 
 
 def _web_token(found: re.Match[str]) -> str:
@@ -66,7 +68,6 @@ def credentials(found: re.Match[str]) -> str:
 
 _SHORTEST_PART: Final = 6
 _SHORTEST_TOKEN: Final = 8
-_PLATFORM: Final = re.compile(r"(?:sk|pk|pf)_(?:live|test|trade|domains)_", re.IGNORECASE)
 _VALUE: Final = r"[^\s\"',;&}]"
 _QUOTE: Final = r"(?:\\{0,3}[\"'])?+"
 """Also as JSON within JSON has it."""

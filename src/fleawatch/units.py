@@ -35,16 +35,19 @@ CENT: Final = Decimal("0.01")
 AGENT_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 """What a fleet calls an agent. Platform keys never match it: see `looks_like_key`."""
 
-_KEY: Final = re.compile(
-    r"(?:sk_live_|sk_trade_|sk_domains_|pk_live_|pf_live_|(?:pf|sk|pk)_(?:live|test|trade)_)", re.IGNORECASE
+_PREFIX: Final = (
+    r"(?:sk|pk|pf)_(?:live|test|trade|domains)_(?![a-z_]{1,40}_(?:usdc|ratio|total|bucket|count|sum)(?![\w-]))"
 )
+PLATFORM_KEY: Final = re.compile(rf"(?<![a-z0-9]){_PREFIX}|{_PREFIX}[\w-]{{20}}", re.IGNORECASE | re.ASCII)
+"""A key of the platform, or the beginning of one. Where a word begins with the prefix, that is enough, unless it is the name
+of a metric (`pf_trade_pnl_usdc`); within a word (`desk_trade_1`, `risk_test`) nearly half of the 48 digits have to follow."""
 
 
 def looks_like_key(text: str) -> bool:
-    """Whether `text` carries the prefix of a platform key and must therefore never be shown or stored."""
+    """Whether `text` carries a platform key, see `PLATFORM_KEY`, and must therefore never be shown or stored."""
     low = text.lower()
     # Every prefix has one of these two, and hardly any other text: the pattern is not tried for nothing.
-    return ("k_" in low or "f_" in low) and _KEY.search(text) is not None
+    return ("k_" in low or "f_" in low) and PLATFORM_KEY.search(text) is not None
 
 
 def cents(amount: Decimal | float) -> Decimal:

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleawatch.catalog.fleet import CATALOG
 from fleawatch.clock import ManualClock, ScaledClock, SystemClock
 from fleawatch.errors import BadConfig, Problem
+from fleawatch.scrub import scrub
 from fleawatch.units import AGENT_ID, cents, day_start, from_iso, iso, looks_like_key
 
 
@@ -44,11 +46,46 @@ class TestTime:
 
 class TestNames:
     @pytest.mark.parametrize(
-        "text", ["sk_live_ab", "x sk_trade_ab", "PK_LIVE_ab", "pf_live_ab", "sk_domains_ab", "pf_test_ab"]
+        "text",
+        [
+            "sk_live_ab",
+            "x sk_trade_ab",
+            "PK_LIVE_ab",
+            "pf_live_ab",
+            "sk_domains_ab",
+            "x_sk_live_ab",
+            "pf_test_ab",
+        ],
     )
     def test_keys_are_recognised_anywhere(self, text):
         """Text that carries the prefix of a platform key is known as such, whatever its case and place."""
         assert looks_like_key(text)
+
+    @pytest.mark.parametrize("text", [f"desk_live_{'0a' * 24}", f"keysk_trade_{'0a' * 24}", f"xPF_LIVE_{'0A' * 24}"])
+    def test_a_whole_key_within_a_word_is_one(self, text):
+        """Whatever it was glued to."""
+        assert looks_like_key(text)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "desk_trade_1",
+            "desk_live_trader",
+            "risk_test_20261127",
+            "ask_live_y",
+            "pf_trade_pnl_usdc",
+            "pf_trades_total",
+        ],
+    )
+    def test_words_that_resemble_one_are_none(self, text):
+        """A desk, a risk and the project's own metrics: neither cut from a text nor refused as a name."""
+        assert not looks_like_key(text)
+        assert scrub(f"{text} of a-1") == f"{text} of a-1"
+
+    def test_no_name_of_the_catalog_is_one(self):
+        """A line may name a metric, an alias or what is recorded, and still say so."""
+        for name in (*CATALOG.metrics, *CATALOG.aliases, *CATALOG.recordings, *CATALOG.datadog, *CATALOG.spans):
+            assert scrub(f"{name}_bucket {name}") == f"{name}_bucket {name}"
 
     @pytest.mark.parametrize("name", ["a", "momentum-01", "x_2", "a" * 63])
     def test_good_agent_ids(self, name):
