@@ -312,3 +312,50 @@ def test_an_order_that_the_platform_took_is_no_failure_when_its_answer_cannot_be
         with pytest.raises(ValueError, match="no JSON"):
             work(seen.telemetry)
         assert [fact["status"] for fact in seen.facts("order_placed")] == ["rejected" if told else "timeout"]
+
+
+def follows_httpx(telemetry, url):
+    with httpx.Client(follow_redirects=True) as client:
+        telemetry.client(client).post(url).raise_for_status()
+
+
+def follows_requests(telemetry, url):
+    with requests.Session() as session:
+        telemetry.client(session).post(url, timeout=5).raise_for_status()
+
+
+def follows_aiohttp(telemetry, url):
+    async def work():
+        async with (
+            aiohttp.ClientSession(trace_configs=[telemetry.aiohttp()]) as session,
+            session.post(url) as response,
+        ):
+            response.raise_for_status()
+
+    asyncio.run(work())
+
+
+FAILED = (httpx.HTTPError, requests.RequestException, aiohttp.ClientError)
+NOWHERE = "http://127.0.0.1:9/v1/trade/o-1"
+
+
+@pytest.mark.parametrize("post", [follows_httpx, follows_requests, follows_aiohttp])
+class TestRedirectedOrders:
+    @pytest.mark.parametrize(
+        "says",
+        [[(303, {"Location": NOWHERE})], [(302, {"Location": NOWHERE})], [(303, {"Location": "/o-1"}), 404]],
+        ids=["see other", "found", "not found there"],
+    )
+    def test_a_read_that_follows_does_not_undo_an_order(self, post, says, platform):
+        """The order was answered with where to look: that nobody can look there is no proof that it was not done."""
+        platform.says = list(says)
+        with capture() as seen, pytest.raises(FAILED), order(seen.telemetry):
+            post(seen.telemetry, platform.url + OPEN)
+        assert orders(seen) == {"timeout": 1}
+
+    def test_an_order_sent_on_that_reached_nobody_was_not_done(self, post, platform):
+        """The first host only said where to send it, and there nobody took it."""
+        platform.says = [(307, {"Location": NOWHERE})]
+        with capture() as seen, pytest.raises(FAILED), order(seen.telemetry):
+            post(seen.telemetry, platform.url + OPEN)
+        assert orders(seen) == {"error": 1}

@@ -22,6 +22,8 @@ from fleawatch.sdk.telemetry.operation import Desk, current_operation
 
 Client = TypeVar("Client")
 _MARK: Final = "_fleawatch_watched"
+_MOVED: Final = (301, 302)
+_SEE_OTHER: Final = 303
 
 
 def watch(
@@ -180,6 +182,7 @@ class _Watched:
             series.made += 1 + (0 if call is None else len(call.earlier))
 
     def _entered(self, request: Any, made: int) -> Call | None:
+        outer = current_operation()
         try:
             call = Call(self._desk, method=str(request.method), url=str(request.url), resends=made)
             call.__enter__()
@@ -187,7 +190,11 @@ class _Watched:
             self.shield.note("client", error)
             return None
         with self.shield.kept("client"):
+            call.owner = self
             if self.hook is None:
+                call.sends(request.method)
+                if isinstance(outer, Call) and outer.owner is self:
+                    outer.sends(request.method)
                 call.propagate(request.headers, self._hosts)
             else:
                 self.hook()
@@ -198,6 +205,7 @@ class _Watched:
         with self.shield.kept("client"):
             call = current_operation()
             if isinstance(call, Call):
+                call.sends(request.method)
                 call.propagate(request.headers, self._hosts, request.url.host.lower())
 
     def _left(self, call: Call | None, error: BaseException | None) -> None:
@@ -223,6 +231,13 @@ def _followed(params: Any) -> str:
     return (target.host or "").lower()
 
 
+def _follows_with(params: Any) -> str:
+    """Method with which aiohttp follows a redirection."""
+    status, method = params.response.status, str(params.method).upper()
+    becomes_read = (status == _SEE_OTHER and method != "HEAD") or (status in _MOVED and method == "POST")
+    return "GET" if becomes_read else method
+
+
 def _again(context: Any) -> tuple[str, ...]:
     """How attempts of aiohttp before the last one ended."""
     earlier: int = context.sent - 1 - context.redirected
@@ -243,6 +258,7 @@ def aiohttp_trace(desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> Any:
             context.sent = context.redirected = 0
             context.call = Call(desk, method=params.method, url=str(params.url))
             context.call.__enter__()
+            context.call.sends(params.method)
             context.call.propagate(params.headers, hosts)
 
     async def sent(session: Any, context: Any, params: Any) -> None:
@@ -253,6 +269,7 @@ def aiohttp_trace(desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> Any:
         del session
         context.redirected += 1
         with shield.over("client"):
+            context.call.sends(_follows_with(params))
             context.call.propagate(params.headers, hosts, _followed(params))
 
     async def end(session: Any, context: Any, params: Any) -> None:
