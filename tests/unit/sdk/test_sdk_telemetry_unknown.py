@@ -359,3 +359,68 @@ class TestRedirectedOrders:
         with capture() as seen, pytest.raises(FAILED), order(seen.telemetry):
             post(seen.telemetry, platform.url + OPEN)
         assert orders(seen) == {"error": 1}
+
+
+def raises_httpx(telemetry, url):
+    with httpx.Client(event_hooks={"response": [httpx.Response.raise_for_status]}) as client:
+        telemetry.client(client).post(url)
+
+
+def raises_later_httpx(telemetry, url):
+    async def judge(response):
+        response.raise_for_status()
+
+    async def work():
+        async with httpx.AsyncClient(event_hooks={"response": [judge]}) as client:
+            await telemetry.client(client).post(url)
+
+    asyncio.run(work())
+
+
+def raises_requests(telemetry, url):
+    def judge(response, *_, **__):
+        assert response.content is not None  # read, so that its connection is given back
+        response.raise_for_status()
+
+    with requests.Session() as session:
+        session.hooks["response"].append(judge)
+        telemetry.client(session).post(url, timeout=5)
+
+
+def raises_aiohttp(telemetry, url):
+    async def work():
+        async with (
+            aiohttp.ClientSession(raise_for_status=True, trace_configs=[telemetry.aiohttp()]) as session,
+            session.post(url, params={"a": "b c"}),
+        ):
+            pass
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("post", [raises_httpx, raises_later_httpx, raises_requests, raises_aiohttp])
+class TestClientsThatRaiseForTheStatus:
+    @pytest.mark.parametrize("status", [400, 422, 429, 500, 503])
+    def test_a_refusal_is_an_answer(self, post, status, platform):
+        """A client that raises by itself was answered as much as one whose answer the agent judges."""
+        platform.says = [status]
+        with capture() as seen, pytest.raises(FAILED), order(seen.telemetry):
+            post(seen.telemetry, platform.url + OPEN)
+        assert orders(seen) == {"error": 1}
+        assert seen.fact("api_call")["status_code"] == str(status)
+        assert seen.span("pf.http.request")["attributes"]["http.response.status_code"] == status
+
+    @pytest.mark.parametrize("status", [502, 504])
+    def test_a_gateway_without_an_answer_leaves_it_open(self, post, status, platform):
+        """Somebody between had no answer: nobody knows."""
+        platform.says = [status]
+        with capture() as seen, pytest.raises(FAILED), order(seen.telemetry):
+            post(seen.telemetry, platform.url + OPEN)
+        assert orders(seen) == {"timeout": 1}
+
+    def test_what_is_raised_of_a_redirection_leaves_it_open(self, post, platform):
+        """The read that follows is refused, or not even made: that says nothing of the order."""
+        platform.says = [(303, {"Location": "/o-1"}), 404]
+        with capture() as seen, pytest.raises(FAILED), order(seen.telemetry):
+            post(seen.telemetry, platform.url + OPEN)
+        assert orders(seen) == {"timeout": 1}

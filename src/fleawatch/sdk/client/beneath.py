@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from fleawatch.sdk.client.safety import is_safe
 from fleawatch.sdk.telemetry.operation import outcome_of
 
 NO_ANSWER: Final = "network"
+_STATUSES: Final = range(100, 600)
 _DEEPEST: Final = 500
 
 
@@ -39,6 +41,23 @@ def of_error(error: BaseException) -> tuple[tuple[str, ...], int]:
                 found = _told(history), getattr(known.get("response"), "status", 0)
         trace = trace.tb_next
     return found
+
+
+def answered_before(error: BaseException, method: str, url: str) -> int:
+    """The status of a call that was answered all the same; 0 without.
+
+    Clients can be told to raise for the status of an answer: by a hook of httpx and requests, by an option of aiohttp. The error
+    has the answer with it. That of another request, such as one that followed a redirection, says nothing of a call that
+    changes something.
+    """
+    held = getattr(error, "response", None)
+    answer = error if held is None else held
+    status = getattr(answer, "status_code", getattr(answer, "status", None))
+    asked = getattr(answer, "request_info", None) or getattr(answer, "request", None)
+    if type(status) is not int or status not in _STATUSES or asked is None:
+        return 0
+    same = str(asked.method).upper() == method.upper() and str(asked.url) == url
+    return status if same or is_safe(method) else 0
 
 
 def _told(history: Iterable[Any]) -> tuple[str, ...]:

@@ -173,7 +173,7 @@ class _Watched:
             with self.shield.kept("client"):
                 if call is not None and call.passed_on is not error:
                     call.earlier, status = beneath.of_error(error)
-                    call.answered(status)
+                    call.answered(status or beneath.answered_before(error, str(request.method), str(request.url)))
             self._left(call, error)
             raise
         else:
@@ -256,7 +256,8 @@ def aiohttp_trace(desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> Any:
         del session
         with shield.over("client"):
             context.sent = context.redirected = 0
-            context.call = Call(desk, method=params.method, url=str(params.url))
+            context.asked = str(params.url)
+            context.call = Call(desk, method=params.method, url=context.asked)
             context.call.__enter__()
             context.call.sends(params.method)
             context.call.propagate(params.headers, hosts)
@@ -283,6 +284,7 @@ def aiohttp_trace(desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> Any:
         del session
         with shield.over("client"):
             context.call.earlier = _again(context)
+            context.call.answered(beneath.answered_before(params.exception, params.method, context.asked))
             context.call.__exit__(type(params.exception), params.exception, None)
 
     config.on_request_start.append(start)
