@@ -252,6 +252,7 @@ def test_routes_have_their_templates(path, endpoint):
 def test_an_address_is_shown_without_credentials():
     """Neither user, password, path nor query."""
     assert shown("https://me:pass@x.example:8443/v1/secret?a=b", "other") == ("https://x.example:8443/", "x.example")
+    assert shown("http://[::1]:8080/v1/markets", "markets/price") == ("http://[::1]:8080/markets/price", "::1")
 
 
 def test_the_context_goes_in_the_form_that_the_environment_names(platform, monkeypatch):

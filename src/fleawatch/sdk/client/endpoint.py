@@ -53,4 +53,5 @@ def shown(url: str, endpoint: str) -> tuple[str, str]:
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
     port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{host}{port}/{'' if endpoint == OTHER else endpoint}", host
+    named = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{named}{port}/{'' if endpoint == OTHER else endpoint}", host
