@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 from fleawatch.sdk.client import beneath
 from fleawatch.sdk.client.call import Call
+from fleawatch.sdk.client.endpoint import host_named
 from fleawatch.sdk.client.retries import NEVER, Retries, Series
 from fleawatch.sdk.shield import Shield
 from fleawatch.sdk.telemetry.operation import Desk, current_operation
@@ -29,7 +30,8 @@ _SEE_OTHER: Final = 303
 def watch(
     client: Client, desk: Desk, shield: Shield, hosts: tuple[str, ...], retries: Retries | int | None = None
 ) -> Client:
-    """The same client, watched from now on. Watching it twice changes nothing but its retries, where they are given.
+    """The same client, watched from now on. Watching it twice changes nothing but its retries, where they are given; of two
+    telemetries the one that it was given to last has it: the first may have ended.
 
     Args:
         client: of `httpx`, `httpx2` (plain or async) or `requests`.
@@ -51,6 +53,8 @@ def watch(
         waits = inspect.iscoroutinefunction(send)
         setattr(client, "send", _waiting(send, watched) if waits else _plain(send, watched))  # noqa: B010 - of another's class
         setattr(client, _MARK, watched)
+    else:
+        watched.told_to(desk, shield, hosts)
     watched.retries = policy or watched.retries
     return client
 
@@ -153,11 +157,13 @@ class _Watched:
     """
 
     def __init__(self, desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> None:
-        self._desk = desk
-        self.shield = shield
-        self._hosts = hosts
+        self.told_to(desk, shield, hosts)
         self.retries = NEVER
         self.hook: Callable[[], None] | None = None
+
+    def told_to(self, desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> None:
+        """From the next call on, it is told to this telemetry, and only its hosts are told of the trace."""
+        self._desk, self.shield, self._hosts = desk, shield, tuple(map(host_named, hosts))
 
     def series(self, request: Any) -> Series:
         """The attempts at a call that begins now."""
@@ -251,6 +257,7 @@ def aiohttp_trace(desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> Any:
     that only by sending its headers again.
     """
     config = import_module("aiohttp").TraceConfig()
+    hosts = tuple(map(host_named, hosts))
 
     async def start(session: Any, context: Any, params: Any) -> None:
         del session
