@@ -6,7 +6,9 @@ import aiohttp
 import httpx
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
 from scripted_platform import Scripted
+from urllib3.util import Retry, connection
 
 from fleawatch import Retries
 from fleawatch.testing import capture
@@ -424,3 +426,43 @@ class TestClientsThatRaiseForTheStatus:
         with capture() as seen, pytest.raises(FAILED), order(seen.telemetry):
             post(seen.telemetry, platform.url + OPEN)
         assert orders(seen) == {"timeout": 1}
+
+
+class TestRepeatedBeneath:
+    """Clients of requests whose own adapter sends writes again."""
+
+    def post(self, telemetry, url, times):
+        with requests.Session() as session:
+            again = Retry(times, allowed_methods=None, status_forcelist=[503], backoff_factor=0)
+            session.mount("http://", HTTPAdapter(max_retries=again))
+            telemetry.client(session).post(url, timeout=5).raise_for_status()
+
+    def test_a_refusal_of_the_second_leaves_the_first_open(self, platform):
+        """The first was sent and not answered; that the second is refused may be because the first was done."""
+        platform.says = ["drop", 409]
+        with capture() as seen, pytest.raises(FAILED), order(seen.telemetry):
+            self.post(seen.telemetry, platform.url + OPEN, 2)
+        assert orders(seen) == {"timeout": 1}
+
+    def test_that_nobody_took_the_second_leaves_the_first_open(self, platform, monkeypatch):
+        """The last error says that nothing was sent: of the last attempt."""
+        platform.says = ["drop"]
+        connect, made = connection.create_connection, []
+
+        def once(*arguments, **more):
+            made.append(arguments)
+            if len(made) > 1:
+                raise ConnectionRefusedError
+            return connect(*arguments, **more)
+
+        monkeypatch.setattr(connection, "create_connection", once)
+        with capture() as seen, pytest.raises(FAILED), order(seen.telemetry):
+            self.post(seen.telemetry, platform.url + OPEN, 1)
+        assert (len(made), orders(seen)) == (2, {"timeout": 1})
+
+    def test_what_was_refused_twice_was_not_done(self, platform):
+        """Both were answered, and neither was taken."""
+        platform.says = [503, 400]
+        with capture() as seen, pytest.raises(FAILED), order(seen.telemetry):
+            self.post(seen.telemetry, platform.url + OPEN, 2)
+        assert orders(seen) == {"error": 1}

@@ -41,7 +41,7 @@ class Call(Operation):
     """
 
     __slots__ = (
-        "_code", "_digest", "_key", "_safe", "_sent", "_within", "carried", "earlier", "endpoint", "host", "led_to_read", "method",
+        "_code", "_digest", "_doubted", "_key", "_safe", "_sent", "_within", "carried", "earlier", "endpoint", "host", "led_to_read", "method",
         "owner", "passed_on", "resends", "url",
     )  # fmt: skip
     span_name: ClassVar[str] = "pf.http.request"
@@ -58,7 +58,7 @@ class Call(Operation):
         self.owner: object = None
         self.passed_on: BaseException | None = None
         self._safe = is_safe(method)
-        self._sent = False
+        self._doubted = self._sent = False
         self._code = 0
         self._digest = hash((method.upper(), url))
         self._within: Operation | None = None
@@ -100,7 +100,8 @@ class Call(Operation):
             self._within.passed_on = error
         if self._within is not None and not self._safe:
             self._within.was_called(self.ended_ns - self.started_ns)
-            if may_be_done(self._code, error) or (self.led_to_read and self._code not in _DONE):
+            undone_is_sure = not (self._doubted or self.led_to_read)
+            if may_be_done(self._code, error) or not (undone_is_sure or self._code in _DONE):
                 self._within.left_open(str(self._code) if error is None else type(error).__name__)
             elif answered:
                 self._within.was_answered(taken_on=self._code in _DONE)
@@ -128,6 +129,10 @@ class Call(Operation):
         reads = is_safe(method)
         self.led_to_read = reads and self._sent and not self._safe
         self._sent = self._sent or not reads
+
+    def followed(self, codes: tuple[str, ...], *, may_be_done: bool) -> None:
+        """Its client made attempts before the last one, which ended so; whether one of them may have been done."""
+        self.earlier, self._doubted = codes, may_be_done
 
     def answered(self, status: int) -> None:
         """The status of the answer."""

@@ -178,8 +178,9 @@ class _Watched:
         except BaseException as error:
             with self.shield.kept("client"):
                 if call is not None and call.passed_on is not error:
-                    call.earlier, status = beneath.of_error(error)
-                    call.answered(status or beneath.answered_before(error, str(request.method), str(request.url)))
+                    earlier = beneath.of_error(error)
+                    call.followed(earlier.codes, may_be_done=earlier.may_be_done)
+                    call.answered(earlier.last or beneath.answered_before(error, str(request.method), str(request.url)))
             self._left(call, error)
             raise
         else:
@@ -224,7 +225,8 @@ class _Watched:
         if call is not None:
             with self.shield.kept("client"):
                 call.answered(response.status_code)
-                call.earlier = beneath.of_answer(response)
+                earlier = beneath.of_answer(response)
+                call.followed(earlier.codes, may_be_done=earlier.may_be_done)
 
 
 def _followed(params: Any) -> str:
