@@ -188,6 +188,28 @@ def test_watching_twice_counts_once(seen, platform):
     assert len(seen.facts("api_call")) == 1
 
 
+def test_of_two_telemetries_the_last_one_has_the_client(seen, platform):
+    """The first may have ended: what is called from then on would be told to nobody."""
+    later = Captured("a-2", "", 2)
+    with httpx.Client() as client:
+        seen.telemetry.client(client).get(f"{platform[0]}/health")
+        seen.telemetry.shutdown()
+        later.telemetry.client(client).get(f"{platform[0]}/health")
+    assert [fact["agent_id"] for one in (seen, later) for fact in one.facts("api_call")] == ["a-1", "a-2"]
+    later.telemetry.shutdown()
+
+
+@pytest.mark.parametrize("name", ["API.example.com", "[::1]"])
+def test_a_host_that_may_know_the_trace_is_named_as_people_write_it(name):
+    """In capitals, or an IPv6 address in brackets: it is the host that addresses have in lower case and without."""
+    seen = Captured("a-1", "", 1, propagate_hosts=(name,))
+    sent = []
+    with httpx.Client(transport=httpx.MockTransport(lambda asked: sent.append(asked) or httpx.Response(200))) as client:
+        seen.telemetry.client(client).get(f"http://{name}/v1/markets")
+    seen.telemetry.shutdown()
+    assert "traceparent" in sent[0].headers
+
+
 def test_what_goes_wrong_in_watching_is_kept_in(seen, platform, monkeypatch):
     """The call is made and answered; the mistake is counted."""
     monkeypatch.setattr("fleawatch.sdk.client.watch.Call", lambda *_, **__: 1 / 0)
@@ -252,6 +274,7 @@ def test_routes_have_their_templates(path, endpoint):
 def test_an_address_is_shown_without_credentials():
     """Neither user, password, path nor query."""
     assert shown("https://me:pass@x.example:8443/v1/secret?a=b", "other") == ("https://x.example:8443/", "x.example")
+    assert shown("http://[::1]:8080/v1/markets", "markets/price") == ("http://[::1]:8080/markets/price", "::1")
 
 
 def test_the_context_goes_in_the_form_that_the_environment_names(platform, monkeypatch):

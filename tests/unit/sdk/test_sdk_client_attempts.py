@@ -10,7 +10,7 @@ from requests.adapters import HTTPAdapter
 from scripted_platform import Scripted
 from urllib3.util.retry import Retry
 
-from fleawatch.sdk.client.beneath import of_answer, of_error
+from fleawatch.sdk.client.beneath import Earlier, of_answer, of_error
 from fleawatch.sdk.telemetry.resends import Resends
 from fleawatch.testing import capture
 
@@ -191,8 +191,8 @@ class TestOfUrllib3:
 
     def test_what_is_no_history_says_nothing(self):
         """Answers and errors of other clients."""
-        assert of_answer(httpx.Response(200)) == ()
-        assert of_error(ValueError()) == of_error(OSError("x")) == ((), 0)
+        assert of_answer(httpx.Response(200)) == Earlier()
+        assert of_error(ValueError()) == of_error(OSError("x")) == Earlier()
 
 
 class TestOfAiohttp:

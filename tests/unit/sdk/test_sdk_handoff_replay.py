@@ -137,6 +137,25 @@ def test_a_directory_that_others_can_write_is_refused(tmp_path, telemetry, key_f
         assert "handoff_replay_dir" in str(refused.value)
 
 
+@pytest.mark.parametrize("way", ["made anew", "a link", "opened"])
+def test_a_directory_that_others_can_write_later_on_is_not_believed(way, tmp_path):
+    """It is judged each time: somebody else may have made it anew, or let others in."""
+    seen, open_to_all = tmp_path / "seen", tmp_path / "open"
+    guard = SharedReplay(seen, "a-1")
+    assert guard.denies("a" * 32, 1_000.0, 0.0) == ""
+    if way != "opened":
+        seen.rename(tmp_path / "gone")
+    if way == "a link":
+        open_to_all.mkdir()
+        seen.symlink_to(open_to_all)
+    else:
+        seen.mkdir(exist_ok=True)
+    seen.chmod(0o777)
+    assert guard.denies("a" * 32, 1_000.0, 0.0) == "unwritable"
+    seen.chmod(0o700)
+    assert guard.denies("b" * 32, 1_000.0, 0.0) == ""
+
+
 def test_the_environment_names_the_directory(tmp_path, monkeypatch, key_file):
     """`PF_HANDOFF_REPLAY_DIR`; a token is not believed again after a restart."""
     monkeypatch.setenv("PF_HANDOFF_REPLAY_DIR", str(tmp_path / "seen"))

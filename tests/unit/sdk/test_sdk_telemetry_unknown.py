@@ -6,7 +6,9 @@ import aiohttp
 import httpx
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
 from scripted_platform import Scripted
+from urllib3.util import Retry, connection
 
 from fleawatch import Retries
 from fleawatch.testing import capture
@@ -312,3 +314,155 @@ def test_an_order_that_the_platform_took_is_no_failure_when_its_answer_cannot_be
         with pytest.raises(ValueError, match="no JSON"):
             work(seen.telemetry)
         assert [fact["status"] for fact in seen.facts("order_placed")] == ["rejected" if told else "timeout"]
+
+
+def follows_httpx(telemetry, url):
+    with httpx.Client(follow_redirects=True) as client:
+        telemetry.client(client).post(url).raise_for_status()
+
+
+def follows_requests(telemetry, url):
+    with requests.Session() as session:
+        telemetry.client(session).post(url, timeout=5).raise_for_status()
+
+
+def follows_aiohttp(telemetry, url):
+    async def work():
+        async with (
+            aiohttp.ClientSession(trace_configs=[telemetry.aiohttp()]) as session,
+            session.post(url) as response,
+        ):
+            response.raise_for_status()
+
+    asyncio.run(work())
+
+
+FAILED = (httpx.HTTPError, requests.RequestException, aiohttp.ClientError)
+NOWHERE = "http://127.0.0.1:9/v1/trade/o-1"
+
+
+@pytest.mark.parametrize("post", [follows_httpx, follows_requests, follows_aiohttp])
+class TestRedirectedOrders:
+    @pytest.mark.parametrize(
+        "says",
+        [[(303, {"Location": NOWHERE})], [(302, {"Location": NOWHERE})], [(303, {"Location": "/o-1"}), 404]],
+        ids=["see other", "found", "not found there"],
+    )
+    def test_a_read_that_follows_does_not_undo_an_order(self, post, says, platform):
+        """The order was answered with where to look: that nobody can look there is no proof that it was not done."""
+        platform.says = list(says)
+        with capture() as seen, pytest.raises(FAILED), order(seen.telemetry):
+            post(seen.telemetry, platform.url + OPEN)
+        assert orders(seen) == {"timeout": 1}
+
+    def test_an_order_sent_on_that_reached_nobody_was_not_done(self, post, platform):
+        """The first host only said where to send it, and there nobody took it."""
+        platform.says = [(307, {"Location": NOWHERE})]
+        with capture() as seen, pytest.raises(FAILED), order(seen.telemetry):
+            post(seen.telemetry, platform.url + OPEN)
+        assert orders(seen) == {"error": 1}
+
+
+def raises_httpx(telemetry, url):
+    with httpx.Client(event_hooks={"response": [httpx.Response.raise_for_status]}) as client:
+        telemetry.client(client).post(url)
+
+
+def raises_later_httpx(telemetry, url):
+    async def judge(response):
+        response.raise_for_status()
+
+    async def work():
+        async with httpx.AsyncClient(event_hooks={"response": [judge]}) as client:
+            await telemetry.client(client).post(url)
+
+    asyncio.run(work())
+
+
+def raises_requests(telemetry, url):
+    def judge(response, *_, **__):
+        assert response.content is not None  # read, so that its connection is given back
+        response.raise_for_status()
+
+    with requests.Session() as session:
+        session.hooks["response"].append(judge)
+        telemetry.client(session).post(url, timeout=5)
+
+
+def raises_aiohttp(telemetry, url):
+    async def work():
+        async with (
+            aiohttp.ClientSession(raise_for_status=True, trace_configs=[telemetry.aiohttp()]) as session,
+            session.post(url, params={"a": "b c"}),
+        ):
+            pass
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("post", [raises_httpx, raises_later_httpx, raises_requests, raises_aiohttp])
+class TestClientsThatRaiseForTheStatus:
+    @pytest.mark.parametrize("status", [400, 422, 429, 500, 503])
+    def test_a_refusal_is_an_answer(self, post, status, platform):
+        """A client that raises by itself was answered as much as one whose answer the agent judges."""
+        platform.says = [status]
+        with capture() as seen, pytest.raises(FAILED), order(seen.telemetry):
+            post(seen.telemetry, platform.url + OPEN)
+        assert orders(seen) == {"error": 1}
+        assert seen.fact("api_call")["status_code"] == str(status)
+        assert seen.span("pf.http.request")["attributes"]["http.response.status_code"] == status
+
+    @pytest.mark.parametrize("status", [502, 504])
+    def test_a_gateway_without_an_answer_leaves_it_open(self, post, status, platform):
+        """Somebody between had no answer: nobody knows."""
+        platform.says = [status]
+        with capture() as seen, pytest.raises(FAILED), order(seen.telemetry):
+            post(seen.telemetry, platform.url + OPEN)
+        assert orders(seen) == {"timeout": 1}
+
+    def test_what_is_raised_of_a_redirection_leaves_it_open(self, post, platform):
+        """The read that follows is refused, or not even made: that says nothing of the order."""
+        platform.says = [(303, {"Location": "/o-1"}), 404]
+        with capture() as seen, pytest.raises(FAILED), order(seen.telemetry):
+            post(seen.telemetry, platform.url + OPEN)
+        assert orders(seen) == {"timeout": 1}
+
+
+class TestRepeatedBeneath:
+    """Clients of requests whose own adapter sends writes again."""
+
+    def post(self, telemetry, url, times):
+        with requests.Session() as session:
+            again = Retry(times, allowed_methods=None, status_forcelist=[503], backoff_factor=0)
+            session.mount("http://", HTTPAdapter(max_retries=again))
+            telemetry.client(session).post(url, timeout=5).raise_for_status()
+
+    def test_a_refusal_of_the_second_leaves_the_first_open(self, platform):
+        """The first was sent and not answered; that the second is refused may be because the first was done."""
+        platform.says = ["drop", 409]
+        with capture() as seen, pytest.raises(FAILED), order(seen.telemetry):
+            self.post(seen.telemetry, platform.url + OPEN, 2)
+        assert orders(seen) == {"timeout": 1}
+
+    def test_that_nobody_took_the_second_leaves_the_first_open(self, platform, monkeypatch):
+        """The last error says that nothing was sent: of the last attempt."""
+        platform.says = ["drop"]
+        connect, made = connection.create_connection, []
+
+        def once(*arguments, **more):
+            made.append(arguments)
+            if len(made) > 1:
+                raise ConnectionRefusedError
+            return connect(*arguments, **more)
+
+        monkeypatch.setattr(connection, "create_connection", once)
+        with capture() as seen, pytest.raises(FAILED), order(seen.telemetry):
+            self.post(seen.telemetry, platform.url + OPEN, 1)
+        assert (len(made), orders(seen)) == (2, {"timeout": 1})
+
+    def test_what_was_refused_twice_was_not_done(self, platform):
+        """Both were answered, and neither was taken."""
+        platform.says = [503, 400]
+        with capture() as seen, pytest.raises(FAILED), order(seen.telemetry):
+            self.post(seen.telemetry, platform.url + OPEN, 2)
+        assert orders(seen) == {"error": 1}

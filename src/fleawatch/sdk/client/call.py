@@ -34,12 +34,15 @@ class Call(Operation):
         resends: the same, as far as it is known after all.
         carried: headers that were put into it for hosts that may know the trace.
         earlier: how attempts beneath it ended before the last one, as `ApiCall.status_code` has it.
+        led_to_read: whether it changes something and what was sent last is a read that follows it, such as to where it was
+            redirected: what becomes of that says nothing of what was asked first.
+        owner: what watches the client that makes it; None where that makes no call within a call.
         passed_on: error of a call within it, such as one that follows a redirection: what led to it was counted there.
     """
 
     __slots__ = (
-        "_code", "_digest", "_key", "_safe", "_within", "carried", "earlier", "endpoint", "host", "method", "passed_on", "resends",
-        "url",
+        "_code", "_digest", "_doubted", "_key", "_safe", "_sent", "_within", "carried", "earlier", "endpoint", "host", "led_to_read", "method",
+        "owner", "passed_on", "resends", "url",
     )  # fmt: skip
     span_name: ClassVar[str] = "pf.http.request"
     span_kind: ClassVar[SpanKind] = "client"
@@ -51,8 +54,11 @@ class Call(Operation):
         self.url, self.host = shown(url, self.endpoint)
         self.resends = resends
         self.earlier: tuple[str, ...] = ()
+        self.led_to_read = False
+        self.owner: object = None
         self.passed_on: BaseException | None = None
         self._safe = is_safe(method)
+        self._doubted = self._sent = False
         self._code = 0
         self._digest = hash((method.upper(), url))
         self._within: Operation | None = None
@@ -94,7 +100,8 @@ class Call(Operation):
             self._within.passed_on = error
         if self._within is not None and not self._safe:
             self._within.was_called(self.ended_ns - self.started_ns)
-            if may_be_done(self._code, error):
+            undone_is_sure = not (self._doubted or self.led_to_read)
+            if may_be_done(self._code, error) or not (undone_is_sure or self._code in _DONE):
                 self._within.left_open(str(self._code) if error is None else type(error).__name__)
             elif answered:
                 self._within.was_answered(taken_on=self._code in _DONE)
@@ -116,6 +123,16 @@ class Call(Operation):
             inject(put, chosen())
             self.carried.update(put.items())
             headers.update(put)
+
+    def sends(self, method: str) -> None:
+        """A request of it is sent now: its own, one that follows a redirection, or a login."""
+        reads = is_safe(method)
+        self.led_to_read = reads and self._sent and not self._safe
+        self._sent = self._sent or not reads
+
+    def followed(self, codes: tuple[str, ...], *, may_be_done: bool) -> None:
+        """Its client made attempts before the last one, which ended so; whether one of them may have been done."""
+        self.earlier, self._doubted = codes, may_be_done
 
     def answered(self, status: int) -> None:
         """The status of the answer."""

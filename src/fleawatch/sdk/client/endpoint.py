@@ -48,9 +48,15 @@ def endpoint_of(url: str) -> str:
     return OTHER
 
 
+def host_named(text: str) -> str:
+    """A host as people write it, as `shown` has it: in lower case, the literal of an IPv6 address without brackets."""
+    return text.lower().removeprefix("[").removesuffix("]")
+
+
 def shown(url: str, endpoint: str) -> tuple[str, str]:
     """The address as a span shows it, without ids, query and credentials, and its host."""
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
     port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{host}{port}/{'' if endpoint == OTHER else endpoint}", host
+    named = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{named}{port}/{'' if endpoint == OTHER else endpoint}", host

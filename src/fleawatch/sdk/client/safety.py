@@ -11,6 +11,8 @@ SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS"))
 """Methods that ask and change nothing (RFC 9110, 9.2.1), and whose answer says the same the second time."""
 GATEWAY: Final = frozenset((502, 504))
 """Answers of somebody between, who had none from the platform."""
+ELSEWHERE: Final = frozenset((301, 302, 303))
+"""Answers that say where to read on: what was asked may have been done (RFC 9110, 15.4)."""
 
 _NOT_SENT: Final = frozenset(
     (
@@ -34,7 +36,7 @@ def may_be_done(status: int, error: BaseException | None) -> bool:
         error: what ended it, None without.
     """
     if status:
-        return status in GATEWAY
+        return status in GATEWAY or status in ELSEWHERE
     return error is not None and not was_not_sent(error)
 
 

@@ -16,18 +16,22 @@ from typing import Any, Final, TypeVar
 
 from fleawatch.sdk.client import beneath
 from fleawatch.sdk.client.call import Call
+from fleawatch.sdk.client.endpoint import host_named
 from fleawatch.sdk.client.retries import NEVER, Retries, Series
 from fleawatch.sdk.shield import Shield
 from fleawatch.sdk.telemetry.operation import Desk, current_operation
 
 Client = TypeVar("Client")
 _MARK: Final = "_fleawatch_watched"
+_MOVED: Final = (301, 302)
+_SEE_OTHER: Final = 303
 
 
 def watch(
     client: Client, desk: Desk, shield: Shield, hosts: tuple[str, ...], retries: Retries | int | None = None
 ) -> Client:
-    """The same client, watched from now on. Watching it twice changes nothing but its retries, where they are given.
+    """The same client, watched from now on. Watching it twice changes nothing but its retries, where they are given; of two
+    telemetries the one that it was given to last has it: the first may have ended.
 
     Args:
         client: of `httpx`, `httpx2` (plain or async) or `requests`.
@@ -49,6 +53,8 @@ def watch(
         waits = inspect.iscoroutinefunction(send)
         setattr(client, "send", _waiting(send, watched) if waits else _plain(send, watched))  # noqa: B010 - of another's class
         setattr(client, _MARK, watched)
+    else:
+        watched.told_to(desk, shield, hosts)
     watched.retries = policy or watched.retries
     return client
 
@@ -151,11 +157,13 @@ class _Watched:
     """
 
     def __init__(self, desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> None:
-        self._desk = desk
-        self.shield = shield
-        self._hosts = hosts
+        self.told_to(desk, shield, hosts)
         self.retries = NEVER
         self.hook: Callable[[], None] | None = None
+
+    def told_to(self, desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> None:
+        """From the next call on, it is told to this telemetry, and only its hosts are told of the trace."""
+        self._desk, self.shield, self._hosts = desk, shield, tuple(map(host_named, hosts))
 
     def series(self, request: Any) -> Series:
         """The attempts at a call that begins now."""
@@ -170,8 +178,9 @@ class _Watched:
         except BaseException as error:
             with self.shield.kept("client"):
                 if call is not None and call.passed_on is not error:
-                    call.earlier, status = beneath.of_error(error)
-                    call.answered(status)
+                    earlier = beneath.of_error(error)
+                    call.followed(earlier.codes, may_be_done=earlier.may_be_done)
+                    call.answered(earlier.last or beneath.answered_before(error, str(request.method), str(request.url)))
             self._left(call, error)
             raise
         else:
@@ -180,6 +189,7 @@ class _Watched:
             series.made += 1 + (0 if call is None else len(call.earlier))
 
     def _entered(self, request: Any, made: int) -> Call | None:
+        outer = current_operation()
         try:
             call = Call(self._desk, method=str(request.method), url=str(request.url), resends=made)
             call.__enter__()
@@ -187,7 +197,11 @@ class _Watched:
             self.shield.note("client", error)
             return None
         with self.shield.kept("client"):
+            call.owner = self
             if self.hook is None:
+                call.sends(request.method)
+                if isinstance(outer, Call) and outer.owner is self:
+                    outer.sends(request.method)
                 call.propagate(request.headers, self._hosts)
             else:
                 self.hook()
@@ -198,6 +212,7 @@ class _Watched:
         with self.shield.kept("client"):
             call = current_operation()
             if isinstance(call, Call):
+                call.sends(request.method)
                 call.propagate(request.headers, self._hosts, request.url.host.lower())
 
     def _left(self, call: Call | None, error: BaseException | None) -> None:
@@ -210,7 +225,8 @@ class _Watched:
         if call is not None:
             with self.shield.kept("client"):
                 call.answered(response.status_code)
-                call.earlier = beneath.of_answer(response)
+                earlier = beneath.of_answer(response)
+                call.followed(earlier.codes, may_be_done=earlier.may_be_done)
 
 
 def _followed(params: Any) -> str:
@@ -221,6 +237,13 @@ def _followed(params: Any) -> str:
     except ValueError:
         return ""
     return (target.host or "").lower()
+
+
+def _follows_with(params: Any) -> str:
+    """Method with which aiohttp follows a redirection."""
+    status, method = params.response.status, str(params.method).upper()
+    becomes_read = (status == _SEE_OTHER and method != "HEAD") or (status in _MOVED and method == "POST")
+    return "GET" if becomes_read else method
 
 
 def _again(context: Any) -> tuple[str, ...]:
@@ -236,13 +259,16 @@ def aiohttp_trace(desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> Any:
     that only by sending its headers again.
     """
     config = import_module("aiohttp").TraceConfig()
+    hosts = tuple(map(host_named, hosts))
 
     async def start(session: Any, context: Any, params: Any) -> None:
         del session
         with shield.over("client"):
             context.sent = context.redirected = 0
-            context.call = Call(desk, method=params.method, url=str(params.url))
+            context.asked = str(params.url)
+            context.call = Call(desk, method=params.method, url=context.asked)
             context.call.__enter__()
+            context.call.sends(params.method)
             context.call.propagate(params.headers, hosts)
 
     async def sent(session: Any, context: Any, params: Any) -> None:
@@ -253,6 +279,7 @@ def aiohttp_trace(desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> Any:
         del session
         context.redirected += 1
         with shield.over("client"):
+            context.call.sends(_follows_with(params))
             context.call.propagate(params.headers, hosts, _followed(params))
 
     async def end(session: Any, context: Any, params: Any) -> None:
@@ -266,6 +293,7 @@ def aiohttp_trace(desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> Any:
         del session
         with shield.over("client"):
             context.call.earlier = _again(context)
+            context.call.answered(beneath.answered_before(params.exception, params.method, context.asked))
             context.call.__exit__(type(params.exception), params.exception, None)
 
     config.on_request_start.append(start)

@@ -11,7 +11,8 @@ import os
 import re
 import stat
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from heapq import heappop, heappush
 from math import ceil
 from pathlib import Path
@@ -85,45 +86,60 @@ class SharedReplay:
     def __init__(self, directory: Path, agent_id: str, most: int = MOST) -> None:
         self._directory, self._agent_id, self._most = directory, agent_id, most
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = directory.stat()
-        if found.st_uid != os.geteuid() or found.st_mode & _OTHERS_WRITE:
-            raise PermissionError("it is somebody else's, or others may write in it")
+        with self._opened():
+            pass
 
     def __len__(self) -> int:
-        return sum(_NAME.fullmatch(name) is not None for name in self._names())
+        with self._opened() as folder:
+            return sum(_NAME.fullmatch(name) is not None for name in _names(folder))
 
     def denies(self, nonce: str, expires_at: float, now: float) -> Denial:
         """Why a nonce is not believed."""
         end = ceil(expires_at)
         digest = hashlib.sha256(f"{self._agent_id}\0{nonce}".encode()).hexdigest()[:32]
-        path = self._directory / f"{end:011x}-{digest}.seen"
+        name = f"{end:011x}-{digest}.seen"
         try:
-            held = self._pruned(now)
-            if path.name in held:
-                return "replayed"
-            if len(held) >= self._most:
-                return "full"
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            with self._opened() as folder:
+                held = _pruned(folder, now)
+                if name in held:
+                    return "replayed"
+                if len(held) >= self._most:
+                    return "full"
+                os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder))
         except FileExistsError:
             return "replayed"
         except OSError:
             return "unwritable"
         return ""
 
-    def _names(self) -> list[str]:
-        with os.scandir(self._directory) as entries:
-            return [entry.name for entry in entries]
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        """The directory, judged each time: it may have been made anew, by somebody else, since it was judged last."""
+        folder = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            found = os.fstat(folder)
+            if found.st_uid != os.geteuid() or found.st_mode & _OTHERS_WRITE:
+                raise PermissionError("it is somebody else's, or others may write in it")
+            yield folder
+        finally:
+            os.close(folder)
 
-    def _pruned(self, now: float) -> set[str]:
-        """Names of what is still remembered; the rest is deleted, by whoever comes first."""
-        held = set()
-        for name in self._names():
-            match = _NAME.fullmatch(name)
-            if match is None:
-                continue
-            if int(match[1], 16) + KEPT_S > now:
-                held.add(name)
-            else:
-                with suppress(OSError):
-                    (self._directory / name).unlink()
-        return held
+
+def _names(folder: int) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries]
+
+
+def _pruned(folder: int, now: float) -> set[str]:
+    """Names of what is still remembered; the rest is deleted, by whoever comes first."""
+    held = set()
+    for name in _names(folder):
+        match = _NAME.fullmatch(name)
+        if match is None:
+            continue
+        if int(match[1], 16) + KEPT_S > now:
+            held.add(name)
+        else:
+            with suppress(OSError):
+                os.unlink(name, dir_fd=folder)
+    return held

@@ -214,6 +214,8 @@ class Telemetry(Words):
     def client(self, client: _Client, *, retries: Retries | int | None = None) -> _Client:
         """Watch a client of httpx, httpx2 or requests: each attempt is a span and counts. The same client comes back.
 
+        A client of two telemetries is watched by the one that it was given to last.
+
         Args:
             client: plain or async.
             retries: how often a read (GET, HEAD, OPTIONS) that was refused for now or not answered is made again, or how;
