@@ -252,6 +252,15 @@ def _again(context: Any) -> tuple[str, ...]:
     return (beneath.NO_ANSWER,) * earlier
 
 
+def _ended(context: Any, status: int, error: BaseException | None) -> None:
+    """A call of aiohttp has ended with this status, 0 without one."""
+    context.call.earlier = _again(context)
+    if error is not None:
+        status = beneath.answered_before(error, context.method, context.asked)
+    context.call.answered(status)
+    context.call.__exit__(None if error is None else type(error), error, None)
+
+
 def aiohttp_trace(desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> Any:
     """A `TraceConfig` for sessions of aiohttp.
 
@@ -265,7 +274,7 @@ def aiohttp_trace(desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> Any:
         del session
         with shield.over("client"):
             context.sent = context.redirected = 0
-            context.asked = str(params.url)
+            context.method, context.asked = params.method, str(params.url)
             context.call = Call(desk, method=params.method, url=context.asked)
             context.call.__enter__()
             context.call.sends(params.method)
@@ -285,16 +294,12 @@ def aiohttp_trace(desk: Desk, shield: Shield, hosts: tuple[str, ...]) -> Any:
     async def end(session: Any, context: Any, params: Any) -> None:
         del session
         with shield.over("client"):
-            context.call.earlier = _again(context)
-            context.call.answered(params.response.status)
-            context.call.__exit__(None, None, None)
+            _ended(context, params.response.status, None)
 
     async def failed(session: Any, context: Any, params: Any) -> None:
         del session
         with shield.over("client"):
-            context.call.earlier = _again(context)
-            context.call.answered(beneath.answered_before(params.exception, params.method, context.asked))
-            context.call.__exit__(type(params.exception), params.exception, None)
+            _ended(context, 0, params.exception)
 
     config.on_request_start.append(start)
     config.on_request_headers_sent.append(sent)
