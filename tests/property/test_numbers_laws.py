@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fleawatch.events import BetSettled, check
 from fleawatch.events.numbers import Bounds, complaint
-from fleawatch.units import _KEY, looks_like_key
+from fleawatch.units import PLATFORM_KEY, looks_like_key
 
 decimals = st.decimals(allow_nan=True, allow_infinity=True) | st.decimals(
     min_value=Decimal("9.9e19"), max_value=Decimal("1.1e20")
@@ -36,4 +36,4 @@ def test_a_decimal_is_refused_exactly_when_it_has_a_complaint(amount):
 @example("xPF_TRADE_x")
 def test_a_key_is_found_wherever_its_pattern_is(text):
     """The look for a pattern that is not worth its while changes nothing."""
-    assert looks_like_key(text) == (_KEY.search(text) is not None)
+    assert looks_like_key(text) == (PLATFORM_KEY.search(text) is not None)
