@@ -199,7 +199,8 @@ class Order(Operation):
             price: quote currency per unit of base.
             trade_id: the platform's id of the fill; with it, it is one fact with the platform's own row.
             fee_usd: positive = paid.
-            realized_pnl_usd: P&L realised by it before fees; 0 for an opening fill.
+            realized_pnl_usd: P&L realised by it before fees; 0 for an opening fill. It is on the span and in the fact; a result
+                is booked when its position goes flat: by `position_closed`, or by the platform's own row.
             notional_usd: what was filled by it; when not told, that share of the order which was filled until now and not told before.
             quantity: the same in units of the asset.
             fill_ratio: filled until now / asked for, 0..1.
