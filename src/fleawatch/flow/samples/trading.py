@@ -34,9 +34,11 @@ def pnl(view: AgentView) -> Mapping[Labels, Value]:
 
 def market_pnl(view: AgentView) -> Mapping[Labels, Value]:
     """USD by market and kind; the sums are those of `pnl`. What belongs to no single result is under `other`."""
-    markets = {market_word(name) for name in view.agent.trading.markets}
+    trading = view.agent.trading
     found = _booked(view, view.agent.attribution.market, market_word, OTHER)
-    _unrealized(view, lambda position: market_word(position.market), found, markets)
+    if trading.markets or trading.positions:
+        markets = [market_word(name) for name in trading.markets]
+        _unrealized(view, lambda position: market_word(position.market), found, markets)
     return within(MARKET, 0, found)
 
 
@@ -83,8 +85,9 @@ def _booked(
         return found
     rest = view.agent.casino.net + view.agent.trading.net
     for name, part in parts.items():
-        add(found, (word(name), "realized"), part.net)
-        rest -= part.net
+        net, labels = part.net, (word(name), "realized")
+        found[labels] = net + (found.get(labels) or 0.0)
+        rest -= net
     add(found, (rest_of, "realized"), rest)
     return found
 
